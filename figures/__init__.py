@@ -1,0 +1,1 @@
+"""Figures, one module per experiment: results in, matplotlib figures out; nothing is computed here."""

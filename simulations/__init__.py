@@ -1,0 +1,1 @@
+"""Experiments, one module each: the question, the paper, the claims, the configuration, the sweeps."""

@@ -1,0 +1,65 @@
+"""What a run was made with: enough to name it, and to make it again."""
+
+import hashlib
+import json
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["identity", "provenance"]
+
+_PACKAGES = ("theorylab", "jax", "jaxlib", "numpy", "scipy", "xarray", "h5netcdf", "scikit-learn", "matplotlib")
+_ROOT = Path(__file__).parent
+
+
+def identity(name: str, config: str, seed: int) -> str:
+    """A digest of everything that the draws and floats of a run depend on: configuration, seed, the code that
+    simulates, the JAX version, and the devices. Theory, comparator and figures are made anew from stored results."""
+    parts = [name, config, str(seed), json.dumps(_backend(), sort_keys=True), metadata.version("jax")]
+    folders = ("numerics", "problems", "simulators", "sweep")
+    files = sorted(path for folder in folders for path in (_ROOT / folder).rglob("*.py"))
+    for path in (*files, Path(sys.modules[f"simulations.{name}"].__file__ or "")):
+        parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def provenance(seed: int, seconds: float) -> dict[str, Any]:
+    """Versions, devices, seed, command, state of the sources, wall time and peak memory."""
+    return {
+        "command": " ".join(sys.argv),
+        "seed": seed,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {package: _version(package) for package in _PACKAGES},
+        **_backend(),
+        "sources": _git("describe", "--always", "--dirty", "--abbrev=12"),
+        "seconds": round(seconds, 2),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _backend() -> dict[str, Any]:
+    import jax
+
+    devices = jax.local_devices()
+    return {"devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
+            "float64": bool(jax.config.read("jax_enable_x64"))}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"

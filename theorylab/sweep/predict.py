@@ -1,0 +1,111 @@
+"""Theory at the points of a sweep and on its denser curve, in one compilation per group of points."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from theorylab.errors import UsageError
+from theorylab.sweep.bind import Binding, describe, parameters
+from theorylab.sweep.plan import array, product_points
+from theorylab.sweep.spec import Sweep
+
+__all__ = ["check_predictors", "predicted"]
+
+Axes = dict[str, tuple]
+
+
+def predicted(sweep: Sweep, binding: Binding, curve: bool) -> dict[str, tuple[Axes, np.ndarray]]:
+    """Measurement -> (axes, values) at the points of the sweep, or on its curve."""
+    found = {}
+    evaluated: dict[tuple[Callable, tuple], dict[str, np.ndarray]] = {}
+    for name, function in sweep.predictors.items():
+        axes = _axes(sweep, binding, function, curve)
+        key = (function, tuple(axes.items()))
+        if key not in evaluated:
+            evaluated[key] = _evaluate(binding, function, list(product_points(axes)))
+        values = evaluated[key]
+        if name not in values and "" not in values:
+            raise UsageError(f"the predictor of {name!r} returns {sorted(values)}")
+        shape = tuple(map(len, axes.values()))
+        found[name] = (axes, values.get(name, values.get("", np.array(np.nan))).reshape(shape))
+    return found
+
+
+def check_predictors(sweep: Sweep, binding: Binding) -> None:
+    """Trace every predictor at the corners of its grid with concrete numbers: what lies outside a domain is refused."""
+    for function in dict.fromkeys(sweep.predictors.values()):
+        axes = _axes(sweep, binding, function, curve=False)
+        corners = {a: v if a in sweep.over else tuple(dict.fromkeys((v[0], v[-1]))) for a, v in axes.items()}
+        for point in product_points(corners):
+            static, flowing = _split(binding, function, point)
+            scalars = {n: v.item() for n, v in flowing.items() if not v.ndim}
+            arrays = {n: v for n, v in flowing.items() if v.ndim}
+            try:
+                jax.eval_shape(partial(function, **static, **scalars), **arrays)
+            except ValueError as error:
+                raise UsageError(f"theory at {describe(point)}: {error}") from error
+
+
+def _axes(sweep: Sweep, binding: Binding, function: Callable, curve: bool) -> Axes:
+    dense = {axis: tuple(points) for axis, points in sweep.curve.items()} if curve else {}
+    return {axis: dense.get(axis, sweep.values[axis]) for axis in binding.axes_of(function)}
+
+
+def _split(binding: Binding, function: Callable, point: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    hints = parameters(function)
+    values = {name: binding.value(name, point) for name in binding.arguments(function)}
+    static = {name: value for name, value in values.items() if hints[name][0]}
+    return static, {n: array(n, v, point) for n, v in values.items() if n not in static}
+
+
+def _evaluate(binding: Binding, function: Callable, points: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Field -> value at every point ("" for a bare array)."""
+    groups: dict[tuple, list[tuple[int, dict[str, Any], dict[str, Any]]]] = {}
+    for index, point in enumerate(points):
+        static, flowing = _split(binding, function, point)
+        key = (repr(sorted(static.items())), *((n, v.shape, v.dtype) for n, v in flowing.items()))
+        groups.setdefault(key, []).append((index, static, flowing))
+    values: dict[str, np.ndarray] = {}
+    for members in groups.values():
+        indices, statics, flowing_values = zip(*members)
+        for name, part in _map(partial(function, **statics[0]), flowing_values).items():
+            values.setdefault(name, np.empty(len(points)))[list(indices)] = part
+    return values
+
+
+def _map(function: Callable, arguments: tuple[dict[str, np.ndarray], ...], chunk: int = 1024) -> dict[str, np.ndarray]:
+    first = arguments[0]
+    shared = {n: v for n, v in first.items() if all(a[n] is v or (v.size < 1000 and np.array_equal(a[n], v))
+                                                    for a in arguments)}
+    size = min(chunk, 1 << (len(arguments) - 1).bit_length())
+    padding = [first] * (-len(arguments) % size)
+    stacked = {n: np.stack([a[n] for a in (*arguments, *padding)]).reshape(-1, size, *first[n].shape)
+               for n in first if n not in shared}
+    if not stacked:
+        return {name: np.repeat(value, len(arguments)) for name, value in
+                _fields(jax.jit(lambda shared: _masked(function(**shared)))(shared)).items()}
+
+    @jax.jit
+    def program(shared, stacked):
+        one = lambda own: _masked(function(**shared, **own))
+        return jax.lax.map(jax.vmap(one), stacked)
+
+    out = _fields(program(shared, stacked))
+    return {name: value.reshape(-1)[: len(arguments)] for name, value in out.items()}
+
+
+def _masked(result: Any) -> Any:
+    """NaN where a solve says that it did not converge."""
+    if hasattr(result, "_fields"):
+        result = result._asdict()
+        ok = result.pop("converged", True)
+        return {n: jnp.where(ok, v, jnp.nan) for n, v in result.items() if jnp.ndim(v) == 0}
+    return {"": result}
+
+
+def _fields(result: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in result.items()}
