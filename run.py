@@ -25,8 +25,9 @@ flags.DEFINE_string("sim", None, "an experiment, several separated by commas, or
 flags.DEFINE_string("preset", "quick", "size of the experiment: quick or paper", flag_values=FLAGS)
 flags.DEFINE_integer("seed", 0, "seed of all draws", lower_bound=0, upper_bound=2**32 - 1, flag_values=FLAGS)
 flags.DEFINE_string("out", "out", "folder for results, figures and reports", flag_values=FLAGS)
-flags.DEFINE_float("precision", None, "add replicates until each cell's relative 95% half-width is below this",
-                   flag_values=FLAGS)
+flags.DEFINE_float(
+    "precision", None, "add replicates until each cell's relative 95% half-width is below this", flag_values=FLAGS
+)
 flags.DEFINE_string("executor", "inline", "inline, or processes:N for N worker processes", flag_values=FLAGS)
 flags.DEFINE_boolean("list", False, "list experiments, claims and last verdicts", flag_values=FLAGS)
 flags.DEFINE_boolean("redraw", False, "figures and report from stored results only", flag_values=FLAGS)
@@ -79,8 +80,16 @@ def _request(name: str, overrides: list[str]):
     precision = FLAGS.precision
     if precision is not None and not (math.isfinite(precision) and precision > 0):
         raise UsageError(f"precision = {precision} must be a positive number")
-    return Request(name=name, config=_config(name, overrides), preset=FLAGS.preset, seed=FLAGS.seed,
-                   out=Path(FLAGS.out), precision=precision, workers=_workers(FLAGS.executor), redraw=FLAGS.redraw)
+    return Request(
+        name=name,
+        config=_config(name, overrides),
+        preset=FLAGS.preset,
+        seed=FLAGS.seed,
+        out=Path(FLAGS.out),
+        precision=precision,
+        workers=_workers(FLAGS.executor),
+        redraw=FLAGS.redraw,
+    )
 
 
 def _config(name: str, overrides: list[str]) -> str:
@@ -105,8 +114,11 @@ def _config(name: str, overrides: list[str]) -> str:
 
 
 def _fields(tree: dict, prefix: str) -> list[str]:
-    return [field for name, value in tree.items() for field in
-            (_fields(value, f"{prefix}.{name}") if isinstance(value, dict) else [f"{prefix}.{name}"])]
+    return [
+        field
+        for name, value in tree.items()
+        for field in (_fields(value, f"{prefix}.{name}") if isinstance(value, dict) else [f"{prefix}.{name}"])
+    ]
 
 
 def _workers(executor: str) -> int:
@@ -123,7 +135,7 @@ def _list(out: Path) -> int:
         module = load(name)
         report = latest_report(name, out) or {"claims": []}
         verdicts = {claim["says"]: claim["verdict"] for claim in report["claims"]}
-        print(f"{name}\n  {module.__doc__.split(chr(10))[0]}\n  {module.PAPER}")
+        print(f"{name}\n  {(module.__doc__ or '').splitlines()[0]}\n  {module.PAPER}")
         for claim in module.CLAIMS:
             print(f"    {verdicts.get(claim.says, 'not run'):<10}  {claim.kind:<10}  {claim.says}")
     return 0

@@ -1,14 +1,19 @@
 """What a run was made with: enough to name it, and to make it again."""
 
 import hashlib
+import inspect
 import json
 import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theorylab.sweep.plan import Plan
 
 __all__ = ["identity", "provenance"]
 
@@ -16,13 +21,16 @@ _PACKAGES = ("theorylab", "jax", "jaxlib", "numpy", "scipy", "xarray", "h5netcdf
 _ROOT = Path(__file__).parent
 
 
-def identity(name: str, config: str, seed: int) -> str:
-    """A digest of everything that the draws and floats of a run depend on: configuration, seed, the code that
-    simulates, the JAX version, and the devices. Theory, comparator and figures are made anew from stored results."""
-    parts = [name, config, str(seed), json.dumps(_backend(), sort_keys=True), metadata.version("jax")]
-    folders = ("numerics", "problems", "simulators", "sweep")
-    files = sorted(path for folder in folders for path in (_ROOT / folder).rglob("*.py"))
-    for path in (*files, Path(sys.modules[f"simulations.{name}"].__file__ or "")):
+def identity(config: str, seed: int, plans: Iterable["Plan"]) -> str:
+    """A digest of everything on which the draws and floats of a run depend: the configuration, the seed, every number
+    that enters a simulation, the code that simulates, the JAX version and the devices. Theory, verdicts and figures
+    are made anew from stored results."""
+    simulated = [plan for plan in plans if plan.sweep.simulate]
+    parts = [config, str(seed), json.dumps(_backend(), sort_keys=True), metadata.version("jax")]
+    parts += [f"{plan.name} {plan.digest()}" for plan in simulated]
+    folders = {_ROOT / "numerics", _ROOT / "problems", _ROOT / "sweep"}
+    folders |= {Path(inspect.getfile(plan.sweep.simulate)).parent for plan in simulated}  # type: ignore[arg-type]
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -46,8 +54,10 @@ def _backend() -> dict[str, Any]:
     import jax
 
     devices = jax.local_devices()
-    return {"devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
-            "float64": bool(jax.config.read("jax_enable_x64"))}
+    return {
+        "devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
+        "float64": bool(jax.config.read("jax_enable_x64")),
+    }
 
 
 def _version(package: str) -> str:

@@ -79,8 +79,9 @@ def _stored_run(request: Request) -> Path:
         with suppress(OSError, ValueError):
             if json.loads((path.parent / "config.json").read_text(encoding="utf-8")) == _configuration(request):
                 return path.parent
-    raise UsageError(f"redraw: {request.out / request.name} holds no finished run of this configuration; "
-                     "run once without --redraw")
+    raise UsageError(
+        f"redraw: {request.out / request.name} holds no finished run of this configuration; run once without --redraw"
+    )
 
 
 def _simulate(request: Request, module: ModuleType, progress: Callable, stack: ExitStack) -> Path:
@@ -94,7 +95,7 @@ def _simulate(request: Request, module: ModuleType, progress: Callable, stack: E
     plans = {name: Plan(name, sweep) for name, sweep in build(module, request.config).sweeps.items()}
     for plan in plans.values():
         check_plan(plan, request.seed)
-    digest = identity(request.name, request.config, request.seed)
+    digest = identity(request.config, request.seed, plans.values())
     store = Store(request.out / request.name / f"{request.preset}-{digest[:12]}", digest)
     stack.enter_context(store.lock())
     store.write_json("config.json", _configuration(request))
@@ -102,8 +103,15 @@ def _simulate(request: Request, module: ModuleType, progress: Callable, stack: E
     submit = _submitter(request, stack)
     target = Precision(target=request.precision) if request.precision else None
     for name, plan in plans.items():
-        counts, rounds = run_blocks(plan, store, submit(plan), in_flight=max(1, 2 * request.workers),
-                                    precision=target, progress=progress, stop=stop)
+        counts, rounds = run_blocks(
+            plan,
+            store,
+            submit(plan),
+            in_flight=max(1, 2 * request.workers),
+            precision=target,
+            progress=progress,
+            stop=stop,
+        )
         write_result(store.result_path(name), plan, counts, finished_blocks(plan, store, rounds))
     details = provenance(request.seed, time.monotonic() - start)
     details["set_aside"] = [path.name for path in store.set_aside]
@@ -121,7 +129,8 @@ def _submitter(request: Request, stack: ExitStack) -> Callable[["Plan"], Callabl
         return lambda plan: partial(Inline().submit, Lanes(plan, request.seed).compute)
     pool = stack.enter_context(process_pool(request.workers))
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-    return lambda plan: partial(pool.submit, compute_block, (request.name, request.config, request.seed))
+    task = (request.name, request.config, request.seed)
+    return lambda plan: lambda block: pool.submit(compute_block, task, block)
 
 
 def _finish(request: Request, module: ModuleType, root: Path) -> dict[str, Any]:
@@ -135,8 +144,16 @@ def _finish(request: Request, module: ModuleType, root: Path) -> dict[str, Any]:
     verdicts = [judge(claim, results) for claim in module.CLAIMS]
     figures = save_figures(request.name, results, verdicts, root / "figures")
     details = json.loads((root / "provenance.json").read_text(encoding="utf-8"))
-    content = report_json(name=request.name, paper=module.PAPER, preset=request.preset, seed=request.seed,
-                          run=root.name, verdicts=verdicts, figures=figures, provenance=details)
+    content = report_json(
+        name=request.name,
+        paper=module.PAPER,
+        preset=request.preset,
+        seed=request.seed,
+        run=root.name,
+        verdicts=verdicts,
+        figures=figures,
+        provenance=details,
+    )
     write_text(root / "report.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     write_text(root / "report.md", report_markdown(content))
     return content

@@ -13,10 +13,22 @@ from theorylab.sweep.plan import Plan
 from theorylab.types import Real, Vector
 
 
-@pytest.mark.parametrize("hint, static", [
-    (int, True), (bool, True), (str, True), (tuple[int, ...], True), (int | None, True), (int | tuple[int, ...], True),
-    (float, False), (Real, False), (Vector, False), (None.__class__, True), (np.ndarray, False),
-])
+@pytest.mark.parametrize(
+    "hint, static",
+    [
+        (int, True),
+        (bool, True),
+        (str, True),
+        (tuple[int, ...], True),
+        (int | None, True),
+        (int | tuple[int, ...], True),
+        (float, False),
+        (Real, False),
+        (Vector, False),
+        (None.__class__, True),
+        (np.ndarray, False),
+    ],
+)
 def test_the_annotation_decides_what_is_static(hint, static):
     assert is_static(hint) is static
 
@@ -36,26 +48,29 @@ def test_a_derived_named_tuple_provides_its_fields_and_is_derived_once_per_disti
     assert binding.axes_of(simulate) == ("d", "T_per_d", "lam", "generations")
 
 
-@pytest.mark.parametrize("changes, message", [
-    (dict(values={"sgima": 0.1}), "'sgima' is used by nobody; did you mean 'sigma'"),
-    (dict(values={"lam": 0.1}), "lam = 0.1 is an axis and must list at least one point"),
-    (dict(values={"lam": ()}), "lam = () is an axis"),
-    (dict(values={"lam": (0.1, 0.1)}), "repeats a point"),
-    (dict(values={"sigma": float("nan")}), "sigma = nan must be finite"),
-    (dict(values={"replicates": 0}), "replicates = 0 must be an integer of at least 1"),
-    (dict(values={"replicates": 2.5}), "replicates = 2.5 must be an integer"),
-    (dict(over=("d", "T_per_d", "q")), "axis 'q' has no values"),
-    (dict(paired=("lam",)), "paired axis 'lam' is no outer axis"),
-    (dict(curve={"T": (1.0,)}), "curve names 'T', which is no axis"),
-    (dict(measure={}), "names no measurement"),
-    (dict(simulate=None, predict=None), "needs simulate, predict, or both"),
-    (dict(derive=dict(problem=toy_problem)), "needs 'T', which nothing provides"),
-    (dict(derive=dict(problem=toy_problem, T=lambda b: b, b=lambda T: T)), "derive is circular"),
-    (dict(derive=dict(problem=toy_problem, T=lambda lam: 3)), "derived from an inner axis"),
-    (dict(predict={"rsik": lambda lam: lam}), "'rsik', which is not measured"),
-    (dict(measure={"risk": ("lam", "generations", "T_per_d")}), "does not take the inner axis 'T_per_d'"),
-    (dict(block=0), "must be at least 1"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(values={"sgima": 0.1}), "'sgima' is used by nobody; did you mean 'sigma'"),
+        (dict(values={"lam": 0.1}), "lam = 0.1 is an axis and must list at least one point"),
+        (dict(values={"lam": ()}), "lam = () is an axis"),
+        (dict(values={"lam": (0.1, 0.1)}), "repeats a point"),
+        (dict(values={"sigma": float("nan")}), "sigma = nan must be finite"),
+        (dict(values={"replicates": 0}), "replicates = 0 must be an integer of at least 1"),
+        (dict(values={"replicates": 2.5}), "replicates = 2.5 must be an integer"),
+        (dict(over=("d", "T_per_d", "q")), "axis 'q' has no values"),
+        (dict(paired=("lam",)), "paired axis 'lam' is no outer axis"),
+        (dict(curve={"T": (1.0,)}), "curve names 'T', which is no axis"),
+        (dict(measure={}), "names no measurement"),
+        (dict(simulate=None, predict=None), "needs simulate, predict, or both"),
+        (dict(derive=dict(problem=toy_problem)), "needs 'T', which nothing provides"),
+        (dict(derive=dict(problem=toy_problem, T=lambda b: b, b=lambda T: T)), "derive is circular"),
+        (dict(derive=dict(problem=toy_problem, T=lambda lam: 3)), "derived from an inner axis"),
+        (dict(predict={"rsik": lambda lam: lam}), "'rsik', which is not measured"),
+        (dict(measure={"risk": ("lam", "generations", "T_per_d")}), "does not take the inner axis 'T_per_d'"),
+        (dict(block=0), "must be at least 1"),
+    ],
+)
 def test_misfits_are_refused_by_name(changes, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         Plan("toy", toy_sweep(**changes))

@@ -32,8 +32,13 @@ def test_the_simulation_agrees_with_its_theory_and_varies_as_it_should():
 
 def test_draws_do_not_depend_on_blocks_on_the_grid_or_on_the_number_of_replicates():
     whole = samples(toy_sweep())
-    for changes in (dict(block=7), dict(block=64), dict(values={"replicates": 37}), dict(values={"d": (5, 4, 3)}),
-                    dict(values={"T_per_d": (4.0, 1.0, 2.0)})):
+    for changes in (
+        dict(block=7),
+        dict(block=64),
+        dict(values={"replicates": 37}),
+        dict(values={"d": (5, 4, 3)}),
+        dict(values={"T_per_d": (4.0, 1.0, 2.0)}),
+    ):
         other = samples(toy_sweep(**changes)).sel(d=whole.d, T_per_d=whole.T_per_d).isel(replicate=slice(0, 20))
         np.testing.assert_array_equal(whole, other)
     np.testing.assert_allclose(whole, samples(toy_sweep(batch=1)), rtol=1e-13)
@@ -84,11 +89,17 @@ def test_memory_is_read_off_the_traced_program():
     assert 8e6 <= peak_bytes(jaxpr) <= 2.1 * 8e6
 
 
-@pytest.mark.parametrize("changes, message", [
-    (dict(values={"T_per_d": (2.0, 1e12)}), "GiB are available; the largest cell of this grid that fits is d=5, T_per_d=2"),
-    (dict(measure={"risk": ("generations", "lam")}), "with axes ('generations', 'lam'), shape (2, 3)"),
-    (dict(measure={"error": ("lam", "generations")}, predict=None), "returns only ['risk']"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            dict(values={"T_per_d": (2.0, 1e12)}),
+            "available; the largest cell of this grid that fits is d=5, T_per_d=2",
+        ),
+        (dict(measure={"risk": ("generations", "lam")}), "with axes ('generations', 'lam'), shape (2, 3)"),
+        (dict(measure={"error": ("lam", "generations")}, predict=None), "returns only ['risk']"),
+    ],
+)
 def test_what_cannot_run_is_refused_before_it_is_compiled(changes, message):
     with pytest.raises(UsageError) as caught:
         check_plan(Plan("toy", toy_sweep(**changes)), 0)
@@ -97,13 +108,18 @@ def test_what_cannot_run_is_refused_before_it_is_compiled(changes, message):
 
 def test_lanes_are_sharded_over_all_local_devices(tmp_path):
     """Two forced host devices give the draws of one (reductions may differ in the last digit)."""
-    script = ("import jax, numpy as np, sys; jax.config.update('jax_enable_x64', True)\n"
-              "from toy import toy_sweep; from theorylab.sweep.execute import run_sweep\n"
-              "assert jax.local_device_count() == 2\n"
-              "np.save(sys.argv[1], run_sweep('toy', toy_sweep()).samples.risk.values)")
+    script = (
+        "import jax, numpy as np, sys; jax.config.update('jax_enable_x64', True)\n"
+        "from toy import toy_sweep; from theorylab.sweep.execute import run_sweep\n"
+        "assert jax.local_device_count() == 2\n"
+        "np.save(sys.argv[1], run_sweep('toy', toy_sweep()).samples.risk.values)"
+    )
     here = Path(__file__).parent
     out = tmp_path / "sharded.npy"
-    env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-           "PYTHONPATH": f"{here}:{here.parents[1]}"}
+    env = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "PYTHONPATH": f"{here}:{here.parents[1]}",
+    }
     subprocess.run([sys.executable, "-c", script, str(out)], env=env, check=True, timeout=120)
     np.testing.assert_allclose(np.load(out), samples(toy_sweep()).values, rtol=1e-12)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driver import plan
+from toy import toy_sweep
 
 from theorylab.errors import Interrupted, UsageError
 from theorylab.sweep import files
@@ -24,7 +25,6 @@ from theorylab.sweep.execute import Inline, Precision, Stop, finished_blocks, ru
 from theorylab.sweep.lanes import Lanes
 from theorylab.sweep.plan import Plan
 from theorylab.sweep.store import Store
-from toy import toy_sweep
 
 HERE = Path(__file__).parent
 
@@ -103,7 +103,6 @@ def test_a_second_interrupt_leaves_at_once():
             signal.raise_signal(signal.SIGINT)
 
 
-
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -141,8 +140,20 @@ def traversal(path):
         archive.writestr("../../risk.npy", b"x")
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, object_array, bomb, older, wrong_values, traversal,
-                                    lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"hello" * 100)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        flip,
+        object_array,
+        bomb,
+        older,
+        wrong_values,
+        traversal,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"hello" * 100),
+    ],
+)
 def test_a_damaged_or_foreign_block_is_set_aside_and_recomputed(lanes, store, reference, damage):
     compute(lanes, store)
     damage(blocks(store)[2])
@@ -184,8 +195,11 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path):
 
 
 def test_two_drivers_in_one_folder_are_kept_apart(store):
-    with store.lock(), pytest.raises(UsageError, match="another process is working in"), \
-            Store(store.root, "identity").lock():
+    with (
+        store.lock(),
+        pytest.raises(UsageError, match="another process is working in"),
+        Store(store.root, "identity").lock(),
+    ):
         pass
 
 

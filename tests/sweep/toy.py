@@ -22,8 +22,15 @@ def toy_problem(d: int) -> Toy:
     return Toy(np.linspace(1.0, 2.0, d), 0.25)
 
 
-def simulate(key: Key, spectrum: Float[Array, "d"], offset: Real, T: int, lam: Float[Array, "L"], sigma: Real,
-             generations: tuple[int, ...]) -> dict[str, Array]:
+def simulate(
+    key: Key,
+    spectrum: Float[Array, "d"],
+    offset: Real,
+    T: int,
+    lam: Float[Array, "L"],
+    sigma: Real,
+    generations: tuple[int, ...],
+) -> dict[str, Array]:
     """offset + mean of T squared normals, scaled by spectrum, penalty and generation."""
     TRACES.append("simulate")
     energy = offset + jnp.mean((sigma * jax.random.normal(key, (T,), spectrum.dtype)) ** 2)

@@ -52,8 +52,19 @@ def overlay(
             theory_line(ax, result, name, x=x, where=at, color=colour)
         if result.samples is not None:
             mean, sem = select(result.mean(name), at), select(result.sem(name), at)
-            ax.errorbar(mean[x], mean, 2 * sem, fmt=marker, color=colour, markersize=4.5, capsize=2, linewidth=0,
-                        elinewidth=1, label=text, zorder=3)
+            ax.errorbar(
+                mean[x],
+                mean,
+                2 * sem,
+                fmt=marker,
+                color=colour,
+                markersize=4.5,
+                capsize=2,
+                linewidth=0,
+                elinewidth=1,
+                label=text,
+                zorder=3,
+            )
         else:
             ax.lines[-1].set_label(text)
 
@@ -70,7 +81,8 @@ def select(data: Any, where: Mapping[str, Any]) -> Any:
     """Values of some axes fixed; axes on which the data do not depend are passed over."""
     for axis, value in where.items():
         if axis in data.dims:
-            data = data.sel({axis: value}) if data[axis].dtype.kind in "OUSb" else data.sel({axis: value}, method="nearest")
+            method = None if data[axis].dtype.kind in "OUSb" else "nearest"
+            data = data.sel({axis: value}, method=method)
     return data
 
 

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from theorylab.sweep.result import Result
 
 __all__ = ["STYLE", "caption", "save_figures"]
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -35,8 +36,11 @@ MARKS = {"holds": "\N{CHECK MARK}", "fails": "\N{BALLOT X}", "unresolved": "?"}
 def caption(figure: Figure, verdicts: Sequence[Any]) -> None:
     """The claims that a figure shows, with their verdicts, below its panels."""
     width = int(figure.get_figwidth() * 17)
-    lines = [line for v in verdicts
-             for line in textwrap.wrap(f"{MARKS[v.verdict]} {v.verdict}: {v.says}", width, subsequent_indent="     ")]
+    lines = [
+        line
+        for v in verdicts
+        for line in textwrap.wrap(f"{MARKS[v.verdict]} {v.verdict}: {v.says}", width, subsequent_indent="     ")
+    ]
     if not lines:
         lines = ["An observation; no claim is judged here."]
     # matplotlib's own font has the marks in text, not in mathematics
@@ -55,9 +59,7 @@ def save_figures(name: str, results: Mapping[str, Result], verdicts: Sequence[An
         for id_ in ids:
             figure = getattr(module, id_)(results)
             caption(figure, [v for v in verdicts if v.figure == id_])
-            for kind in ("png", "pdf"):
-                metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-                write_atomically(folder / f"{id_}.{kind}",
-                                 lambda file, kind=kind, metadata=metadata: figure.savefig(  # noqa: B023
-                                     file, format=kind, metadata=metadata))
+            for kind, undated in (("png", "Software"), ("pdf", "CreationDate")):
+                save = partial(figure.savefig, format=kind, metadata={undated: None})
+                write_atomically(folder / f"{id_}.{kind}", save)
     return ids

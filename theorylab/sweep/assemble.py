@@ -99,8 +99,10 @@ def _theory(plan: Plan) -> tuple[xarray.Dataset | None, xarray.Dataset | None]:
     datasets = []
     for curve in (False, True) if plan.sweep.curve else (False,):
         found = predicted(plan.sweep, plan.binding, curve)
-        arrays = {name: xarray.DataArray(values, dims=list(axes), coords={a: list(v) for a, v in axes.items()})
-                  for name, (axes, values) in found.items()}
+        arrays = {
+            name: xarray.DataArray(values, dims=list(axes), coords={a: list(v) for a, v in axes.items()})
+            for name, (axes, values) in found.items()
+        }
         axes = {a: v for found_axes, _ in found.values() for a, v in found_axes.items() if a in plan.sweep.over}
         dataset = xarray.Dataset(arrays)
         datasets.append(dataset.assign_coords(_labels(plan.binding, axes)))
@@ -125,5 +127,3 @@ def _fill(plan: Plan, targets: Mapping[str, Any], parts: Parts) -> None:
             place = (*map(int, where), slice(int(replicates[start]), int(replicates[start]) + int(stop - start)))
             for name, target in targets.items():
                 target[place] = values[name][start:stop]
-
-

@@ -8,8 +8,6 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from theorylab.errors import UsageError, nearest
 from theorylab.sweep.spec import Sweep
 
@@ -150,8 +148,12 @@ class Binding:
 
 def describe(point: Mapping[str, Any]) -> str:
     """`T=80, d=100`"""
-    return ", ".join(f"{axis}={value:.6g}" if isinstance(value, float) else f"{axis}={value}"
-                     for axis, value in point.items()) or "the only cell"
+    return (
+        ", ".join(
+            f"{axis}={value:.6g}" if isinstance(value, float) else f"{axis}={value}" for axis, value in point.items()
+        )
+        or "the only cell"
+    )
 
 
 def function_name(function: Callable) -> str:

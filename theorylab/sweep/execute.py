@@ -133,8 +133,9 @@ def finished_blocks(plan: Plan, store: Store, rounds: list[list[Block]]) -> Iter
             yield block, values
 
 
-def _run_round(plan: Plan, blocks: list[Block], store: Store, submit: Callable, in_flight: int,
-               progress: Progress, stop: Stop) -> None:
+def _run_round(
+    plan: Plan, blocks: list[Block], store: Store, submit: Callable, in_flight: int, progress: Progress, stop: Stop
+) -> None:
     todo = [block for block in blocks if store.read_block(block, _shapes(plan)) is None]
     done = len(blocks) - len(todo)
     progress(plan.name, done, len(blocks))
@@ -158,19 +159,23 @@ def _keep(store: Store, block: Block, future: concurrent.futures.Future) -> None
     try:
         store.write_block(block, future.result())
     except concurrent.futures.BrokenExecutor as error:
-        raise UsageError(f"a worker process died in sweep {block.sweep!r} (out of memory?); "
-                         "finished blocks are kept, start again to go on") from error
+        raise UsageError(
+            f"a worker process died in sweep {block.sweep!r} (out of memory?); "
+            "finished blocks are kept, start again to go on"
+        ) from error
     except OSError as error:
-        raise UsageError(f"out: cannot write to {store.root}: {os.strerror(error.errno or 0)}; "
-                         "finished blocks are kept") from error
+        raise UsageError(
+            f"out: cannot write to {store.root}: {os.strerror(error.errno or 0)}; finished blocks are kept"
+        ) from error
 
 
 def _shapes(plan: Plan) -> dict[str, tuple[int, ...]]:
     return {name: plan.inner_shape(name) for name in plan.sweep.measure}
 
 
-def _more(plan: Plan, store: Store, rounds: list[list[Block]], counts: np.ndarray,
-          precision: Precision) -> dict[int, Range]:
+def _more(
+    plan: Plan, store: Store, rounds: list[list[Block]], counts: np.ndarray, precision: Precision
+) -> dict[int, Range]:
     """Cells whose pooled mean is not yet known well enough, and the replicates to add."""
     needs: dict[int, Range] = {}
     width = _half_widths(plan, finished_blocks(plan, store, rounds), counts)

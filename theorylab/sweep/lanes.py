@@ -19,8 +19,9 @@ __all__ = ["Lanes", "lane_mesh"]
 
 def lane_mesh() -> jax.sharding.Mesh:
     """All local devices along one axis, `lanes`."""
-    return jax.make_mesh((jax.local_device_count(),), ("lanes",), (jax.sharding.AxisType.Auto,),
-                         devices=jax.local_devices())
+    return jax.make_mesh(
+        (jax.local_device_count(),), ("lanes",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()
+    )
 
 
 class Lanes:
@@ -75,7 +76,8 @@ class Lanes:
 
             def batch(index, out):
                 take = lambda x: jax.lax.with_sharding_constraint(
-                    jax.lax.dynamic_slice_in_dim(x, index * width, width), sharding)
+                    jax.lax.dynamic_slice_in_dim(x, index * width, width), sharding
+                )
                 key, replicate, own = jax.tree.map(take, inputs)
                 part = lanes(seed, key, replicate, shared, own)
                 put = lambda whole, x: jax.lax.dynamic_update_slice_in_dim(whole, x, index * width, 0)
@@ -104,7 +106,7 @@ class Lanes:
         scalars = {n: v.item() if isinstance(v, np.ndarray) else v for n, v in arguments.items() if n not in arrays}
         scalars = {n: float(v) if n not in group.static else v for n, v in scalars.items()}
         key = jax.eval_shape(jax.random.key, np.uint32(0))
-        simulate = partial(self.plan.sweep.simulate, **scalars)  # type: ignore[arg-type]
+        simulate = partial(self.plan.sweep.simulate, **scalars)  # type: ignore[arg-type,misc]
         jaxpr, shapes = jax.make_jaxpr(simulate, return_shape=True)(key, **arrays)
         return shapes, max(1, peak_bytes(jaxpr))
 
@@ -117,8 +119,10 @@ class Lanes:
             expected = self.plan.inner_shape(name)
             if name not in shapes or shapes[name].shape != expected:
                 got = f"shape {shapes[name].shape}" if name in shapes else f"only {sorted(shapes)}"
-                raise UsageError(f"sweep {self.plan.name!r} at {describe(point)}: the simulator returns {got} where "
-                                 f"{name!r} with axes {axes}, shape {expected}, is measured")
+                raise UsageError(
+                    f"sweep {self.plan.name!r} at {describe(point)}: the simulator returns {got} where "
+                    f"{name!r} with axes {axes}, shape {expected}, is measured"
+                )
 
     def _check_memory(self, group: Group, limit: float) -> None:
         need = self._trace(group)[1] * self._width(group) / self.mesh.size
@@ -126,10 +130,15 @@ class Lanes:
             point = self.plan.points[group.cells[0]]
             fitting = [g for g in self.plan.groups if self._trace(g)[1] * self._width(g) / self.mesh.size <= limit]
             largest = max(fitting, key=lambda g: self._trace(g)[1], default=None)
-            advice = (f"the largest cell of this grid that fits is {describe(self.plan.points[largest.cells[0]])}"
-                      if largest else "no cell of this grid fits")
-            raise UsageError(f"sweep {self.plan.name!r} at {describe(point)} needs {need / 2**30:.3g} GiB for "
-                             f"{self._width(group)} lanes, {limit / 2**30:.3g} GiB are available; {advice}")
+            advice = (
+                f"the largest cell of this grid that fits is {describe(self.plan.points[largest.cells[0]])}"
+                if largest
+                else "no cell of this grid fits"
+            )
+            raise UsageError(
+                f"sweep {self.plan.name!r} at {describe(point)} needs {need / 2**30:.3g} GiB for "
+                f"{self._width(group)} lanes, {limit / 2**30:.3g} GiB are available; {advice}"
+            )
 
 
 def _pad(values: np.ndarray, length: int) -> np.ndarray:

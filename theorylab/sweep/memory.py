@@ -27,10 +27,10 @@ def peak_bytes(jaxpr: Any) -> int:
 
 
 def available_memory(device: Any) -> int:
-    """Bytes that a device can still give; for a CPU, what the operating system calls available."""
+    """Bytes that an accelerator gives to programs; for a CPU, what the operating system calls available."""
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
-        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+        return stats["bytes_limit"]
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -63,19 +63,28 @@ class Plan:
         """The lanes of some replicates of some cells, cut into blocks."""
         found = []
         for number, group in enumerate(self.groups):
-            lanes = [(row, r) for row, cell in enumerate(group.cells) if cell in needs
-                     for r in range(*needs[cell])]
+            lanes = [(row, r) for row, cell in enumerate(group.cells) if cell in needs for r in range(*needs[cell])]
             for index, start in enumerate(range(0, len(lanes), self.sweep.block)):
                 rows, replicates = zip(*lanes[start : start + self.sweep.block])
                 name = f"{round_}-{number}-{index}"
                 found.append(Block(sweep=self.name, group=number, name=name, rows=rows, replicates=replicates))
         return found
 
+    def digest(self) -> str:
+        """A digest of every number that enters the simulations, however it was derived."""
+        digest = hashlib.sha256(self.keys.tobytes())
+        for group in self.groups:
+            digest.update(repr((group.cells, sorted(group.static.items()))).encode())
+            for name, value in sorted({**group.shared, **group.stacked}.items()):
+                digest.update(f"{name} {value.dtype.str} {value.shape}".encode())
+                digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
     def inner_shape(self, measurement: str) -> tuple[int, ...]:
         return tuple(len(self.sweep.values[axis]) for axis in self.sweep.measure[measurement])
 
     def _cell_key(self, point: Mapping[str, Any]) -> tuple[int, int]:
-        """Two words that depend on the sweep's name and the outer axis values, except paired ones, and on nothing else."""
+        """Two words that depend on the sweep's name and the outer axis values, except paired ones, alone."""
         own = sorted((axis, _canonical(point[axis])) for axis in point if axis not in self.sweep.paired)
         digest = hashlib.sha256(repr((self.name, own)).encode()).digest()
         return struct.unpack("<2I", digest[:8])

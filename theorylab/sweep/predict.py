@@ -79,15 +79,23 @@ def _evaluate(binding: Binding, function: Callable, points: list[dict[str, Any]]
 
 def _map(function: Callable, arguments: tuple[dict[str, np.ndarray], ...], chunk: int = 1024) -> dict[str, np.ndarray]:
     first = arguments[0]
-    shared = {n: v for n, v in first.items() if all(a[n] is v or (v.size < 1000 and np.array_equal(a[n], v))
-                                                    for a in arguments)}
+    shared = {
+        n: v
+        for n, v in first.items()
+        if all(a[n] is v or (v.size < 1000 and np.array_equal(a[n], v)) for a in arguments)
+    }
     size = min(chunk, 1 << (len(arguments) - 1).bit_length())
     padding = [first] * (-len(arguments) % size)
-    stacked = {n: np.stack([a[n] for a in (*arguments, *padding)]).reshape(-1, size, *first[n].shape)
-               for n in first if n not in shared}
+    stacked = {
+        n: np.stack([a[n] for a in (*arguments, *padding)]).reshape(-1, size, *first[n].shape)
+        for n in first
+        if n not in shared
+    }
     if not stacked:
-        return {name: np.repeat(value, len(arguments)) for name, value in
-                _fields(jax.jit(lambda shared: _masked(function(**shared)))(shared)).items()}
+        return {
+            name: np.repeat(value, len(arguments))
+            for name, value in _fields(jax.jit(lambda shared: _masked(function(**shared)))(shared)).items()
+        }
 
     @jax.jit
     def program(shared, stacked):
