@@ -135,7 +135,7 @@ def _list(out: Path) -> int:
         module = load(name)
         report = latest_report(name, out) or {"claims": []}
         verdicts = {claim["says"]: claim["verdict"] for claim in report["claims"]}
-        print(f"{name}\n  {(module.__doc__ or '').splitlines()[0]}\n  {module.PAPER}")
+        print(f"{name}\n  {(module.__doc__ or name).splitlines()[0]}\n  {module.PAPER}")
         for claim in module.CLAIMS:
             print(f"    {verdicts.get(claim.says, 'not run'):<10}  {claim.kind:<10}  {claim.says}")
     return 0
@@ -148,16 +148,23 @@ def _run(requests: list) -> int:
     from theorylab.runs import run_experiment
 
     console = Console()
-    reports = []
+    reports: dict[str, dict] = {}
     for request in requests:
-        with showing(console, request.name) as progress:
-            reports.append(run_experiment(request, progress))
+        try:
+            with showing(console, request.name) as progress:
+                reports[request.name] = run_experiment(request, progress)
+        except UsageError as error:
+            # the others of a batch still run
+            print(f"run.py: {request.name}: {' '.join(str(error).split())}", file=sys.stderr)
     from theorylab.compare.report import exit_status, summary_table
 
-    print(summary_table(reports))
-    for request, report in zip(requests, reports):
-        print(f"{request.name}: figures and report in {request.out / request.name / report['run']}")
-    return exit_status([claim["verdict"] for report in reports for claim in report["claims"]])
+    if reports:
+        print(summary_table(reports.values()))
+    for request in requests:
+        if request.name in reports:
+            print(f"{request.name}: figures and report in {request.out / request.name / reports[request.name]['run']}")
+    verdicts = [claim["verdict"] for report in reports.values() for claim in report["claims"]]
+    return exit_status(verdicts) if len(reports) == len(requests) else 2
 
 
 if __name__ == "__main__":

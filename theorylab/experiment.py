@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from theorylab.compare.claims import Claim
     from theorylab.sweep.spec import Sweep
 
-__all__ = ["PRESETS", "Experiment", "build", "load", "names", "preset"]
+__all__ = ["PRESETS", "Experiment", "build", "geomspace", "load", "names", "preset"]
 
 PRESETS = ("quick", "paper")
 
@@ -43,6 +43,12 @@ def preset(name: str, **values: Value) -> Value:
     if name not in values:
         raise UsageError(f"preset = {name!r}: {nearest(name, values)}")
     return values[name]
+
+
+def geomspace(start: float, stop: float, num: int, digits: int = 4) -> tuple[float, ...]:
+    """`num` points from `start` to `stop` in constant ratio, rounded to so many digits so that a person can type them."""
+    ratio = (stop / start) ** (1 / max(num - 1, 1))
+    return tuple(float(f"{start * ratio**i:.{digits}g}") for i in range(num))
 
 
 def names() -> list[str]:

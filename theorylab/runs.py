@@ -142,7 +142,10 @@ def _finish(request: Request, module: ModuleType, root: Path) -> dict[str, Any]:
 
     results = {path.stem: read_result(path) for path in sorted((root / "results").glob("*.nc"))}
     verdicts = [judge(claim, results) for claim in module.CLAIMS]
-    figures = save_figures(request.name, results, verdicts, root / "figures")
+    shown: dict[str, list] = {}
+    for claim, verdict in zip(module.CLAIMS, verdicts):
+        shown.setdefault(claim.figure, []).append(verdict)
+    figures = save_figures(request.name, results, shown, root / "figures")
     details = json.loads((root / "provenance.json").read_text(encoding="utf-8"))
     content = report_json(
         name=request.name,

@@ -78,8 +78,8 @@ def test_cells_of_one_shape_are_one_group():
 def test_theory_is_traced_once_per_group_of_points():
     TRACES.clear()
     run_sweep("toy", toy_sweep(values={"replicates": 1, "d": (3,)}, curve={}))
-    # once to check the two corners of each inner axis, once to compile
-    assert TRACES.count("predict") == 4 + 1
+    # once in the first cell, once more for each further point of an inner axis and cell, once to compile
+    assert TRACES.count("predict") == 1 + (2 + 1) + 1
 
 
 def test_memory_is_read_off_the_traced_program():

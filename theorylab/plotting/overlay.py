@@ -36,7 +36,7 @@ def overlay(
     where: Mapping[str, Any] | None = None,
     label: str = "{}",
     only: Sequence[Any] | None = None,
-    marker_offset: int = 0,
+    offset: int = 0,
 ) -> None:
     """Draw a measurement against the axis (or coordinate) `x`, one curve for each value of `series`.
 
@@ -44,9 +44,9 @@ def overlay(
     Error bars are two standard errors.
     """
     points = only if only is not None else list(_dataset(result)[series].values) if series else [None]
-    for index, (value, colour) in enumerate(zip(points, colours(len(points)))):
+    for index, (value, colour) in enumerate(zip(points, colours(len(points) + offset)[offset:])):
         at = {**(where or {}), **({series: value} if series else {})}
-        marker = MARKERS[(index + marker_offset) % len(MARKERS)]
+        marker = MARKERS[(index + offset) % len(MARKERS)]
         text = label.format(value)
         if (result.curve is not None and name in result.curve) or result.theory is not None:
             theory_line(ax, result, name, x=x, where=at, color=colour)

@@ -49,8 +49,10 @@ def caption(figure: Figure, verdicts: Sequence[Any]) -> None:
     figure.set_figheight(figure.get_figheight() + 0.17 * len(lines))
 
 
-def save_figures(name: str, results: Mapping[str, Result], verdicts: Sequence[Any], folder: Path) -> list[str]:
-    """Draw every `fig_...` of the module `figures.<name>` as PNG and PDF. Returns their ids, in order."""
+def save_figures(
+    name: str, results: Mapping[str, Result], verdicts: Mapping[str, Sequence[Any]], folder: Path
+) -> list[str]:
+    """Draw every `fig_...` of the module `figures.<name>` as PNG and PDF, with its verdicts. Returns their ids."""
     if importlib.util.find_spec(f"figures.{name}") is None:
         return []
     module = importlib.import_module(f"figures.{name}")
@@ -58,7 +60,7 @@ def save_figures(name: str, results: Mapping[str, Result], verdicts: Sequence[An
     with mpl.rc_context(STYLE):
         for id_ in ids:
             figure = getattr(module, id_)(results)
-            caption(figure, [v for v in verdicts if v.figure == id_])
+            caption(figure, verdicts.get(id_, []))
             for kind, undated in (("png", "Software"), ("pdf", "CreationDate")):
                 save = partial(figure.savefig, format=kind, metadata={undated: None})
                 write_atomically(folder / f"{id_}.{kind}", save)

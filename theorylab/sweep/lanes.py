@@ -11,6 +11,7 @@ import numpy as np
 
 from theorylab.errors import UsageError
 from theorylab.sweep.bind import describe
+from theorylab.sweep.compiling import compiled
 from theorylab.sweep.memory import available_memory, peak_bytes
 from theorylab.sweep.plan import Block, Group, Plan
 
@@ -70,7 +71,7 @@ class Lanes:
         sharding = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec("lanes"))
         lanes = jax.vmap(partial(self._lane, group), in_axes=(None, 0, 0, None, 0))
 
-        @jax.jit
+        @compiled
         def program(seed, batches, keys, replicates, shared, stacked):
             inputs = (keys, replicates, stacked)
 

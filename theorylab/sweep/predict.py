@@ -10,6 +10,7 @@ import numpy as np
 
 from theorylab.errors import UsageError
 from theorylab.sweep.bind import Binding, describe, parameters
+from theorylab.sweep.compiling import compiled
 from theorylab.sweep.plan import array, product_points
 from theorylab.sweep.spec import Sweep
 
@@ -36,18 +37,26 @@ def predicted(sweep: Sweep, binding: Binding, curve: bool) -> dict[str, tuple[Ax
 
 
 def check_predictors(sweep: Sweep, binding: Binding) -> None:
-    """Trace every predictor at the corners of its grid with concrete numbers: what lies outside a domain is refused."""
+    """Trace every predictor with concrete numbers, in every cell and along every inner axis: what lies outside a
+    domain is refused before anything is compiled."""
     for function in dict.fromkeys(sweep.predictors.values()):
         axes = _axes(sweep, binding, function, curve=False)
-        corners = {a: v if a in sweep.over else tuple(dict.fromkeys((v[0], v[-1]))) for a, v in axes.items()}
-        for point in product_points(corners):
-            static, flowing = _split(binding, function, point)
-            scalars = {n: v.item() for n, v in flowing.items() if not v.ndim}
-            arrays = {n: v for n, v in flowing.items() if v.ndim}
-            try:
-                jax.eval_shape(partial(function, **static, **scalars), **arrays)
-            except ValueError as error:
-                raise UsageError(f"theory at {describe(point)}: {error}") from error
+        first = {axis: points[0] for axis, points in axes.items()}
+        outer = {axis: points for axis, points in axes.items() if axis in sweep.over}
+        points = [{**first, **cell} for cell in product_points(outer)]
+        points += [{**first, axis: value} for axis in axes if axis not in outer for value in axes[axis][1:]]
+        for point in points:
+            _trace(function, binding, point)
+
+
+def _trace(function: Callable, binding: Binding, point: Mapping[str, Any]) -> None:
+    static, flowing = _split(binding, function, point)
+    scalars = {name: value.item() for name, value in flowing.items() if not value.ndim}
+    arrays = {name: value for name, value in flowing.items() if value.ndim}
+    try:
+        jax.eval_shape(partial(function, **static, **scalars), **arrays)
+    except ValueError as error:
+        raise UsageError(f"theory at {describe(point)}: {error}") from error
 
 
 def _axes(sweep: Sweep, binding: Binding, function: Callable, curve: bool) -> Axes:
@@ -94,10 +103,10 @@ def _map(function: Callable, arguments: tuple[dict[str, np.ndarray], ...], chunk
     if not stacked:
         return {
             name: np.repeat(value, len(arguments))
-            for name, value in _fields(jax.jit(lambda shared: _masked(function(**shared)))(shared)).items()
+            for name, value in _fields(compiled(lambda shared: _masked(function(**shared)))(shared)).items()
         }
 
-    @jax.jit
+    @compiled
     def program(shared, stacked):
         one = lambda own: _masked(function(**shared, **own))
         return jax.lax.map(jax.vmap(one), stacked)
