@@ -1,6 +1,6 @@
 """Figures of `kernel_collapse`: chains of kernel ridge regressions on handwritten digits."""
 
-from theorylab.plotting.overlay import figure, overlay, panel_title
+from theorylab.plotting.overlay import figure, log_axes, overlay, panel_title
 
 ERROR = "test error on all digits"
 GENERATORS = r"$n = {}$"
@@ -23,7 +23,8 @@ def fig_crossover(results):
         overlay(ax, results["crossover"], "risk", x="T", series="generations", where={"kernel": kernel},
                 label=GENERATORS)  # fmt: skip
         panel_title(ax, rf"digits, {name} kernel, $\lambda = 1/T$, $T_0 = 400$")
-        ax.set(xscale="log", yscale="log", xlabel=r"samples $T$")
+        log_axes(ax)
+        ax.set(xlabel=r"samples $T$")
     axes[0].set_ylabel(ERROR)
     axes[0].legend(title="generators")
     return fig

@@ -1,6 +1,6 @@
 """Figures of `ridge_collapse`: the error of ridge regression behind a chain of generators."""
 
-from theorylab.plotting.overlay import figure, overlay, panel_title, theory_line
+from theorylab.plotting.overlay import figure, log_axes, overlay, panel_title, theory_line
 
 RISK = r"excess risk $E$"
 GENERATORS = r"$n = {}$"
@@ -13,7 +13,8 @@ def fig_lambda_sweep(results):
         overlay(ax, results["risk"], "risk", x="lam", series="generations", where={"d": 100, "T_per_d": ratio},
                 label=GENERATORS)  # fmt: skip
         panel_title(ax, rf"isotropic, $d = 100$, $T = {round(100 * ratio)}$, $T_0 = 200$")
-        ax.set(xscale="log", yscale="log", xlabel=r"ridge $\lambda$")
+        log_axes(ax)
+        ax.set(xlabel=r"ridge $\lambda$")
     axes[0].set_ylabel(RISK)
     axes[1].legend(title="generators")
     return fig
@@ -45,7 +46,7 @@ def fig_adaptive_ridge(results):
     clean = {"generations": 5}
     theory_line(ax, results["crossover"], "risk", x="T", where=clean, color="0.6", linestyle="--")
     overlay(ax, results["crossover"], "risk", x="T", series="generations", only=(0, 5), label=r"clean ridge, $n = {}$")
-    overlay(ax, results["adaptive"], "risk", x="T", label=r"corrected ridge, $n = 5$", offset=2)
+    overlay(ax, results["adaptive"], "risk", x="T", series="generations", label=r"corrected ridge, $n = {}$", offset=2)
     _learning_curve(ax, r"the ridge corrected for $n = 5$ generators")
     return fig
 
@@ -56,7 +57,8 @@ def fig_exponents(results):
     for ax, tuning in zip(axes, ("clean", "corrected")):
         overlay(ax, results["exponents"], "risk", x="T", series="c", where={"tuning": tuning}, label=r"$c = {}$")
         panel_title(ax, f"{tuning} ridge (formula only)")
-        ax.set(xscale="log", yscale="log", xlabel=r"samples $T$")
+        log_axes(ax)
+        ax.set(xlabel=r"samples $T$")
     axes[0].set_ylabel(RISK)
     axes[1].legend(title=r"$T_0 = T^c$")
     return fig
@@ -64,5 +66,6 @@ def fig_exponents(results):
 
 def _learning_curve(ax, title):
     panel_title(ax, title + r"; power law $\beta = 1.5$, $r = 0.5$, $d = 300$, $T_0 = 600$")
-    ax.set(xscale="log", yscale="log", xlabel=r"samples $T$", ylabel=RISK)
+    log_axes(ax)
+    ax.set(xlabel=r"samples $T$", ylabel=RISK)
     ax.legend()

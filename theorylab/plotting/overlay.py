@@ -7,10 +7,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from theorylab.sweep.result import Result
 
-__all__ = ["colours", "figure", "overlay", "panel_title", "theory_line"]
+__all__ = ["colours", "figure", "log_axes", "overlay", "panel_title", "theory_line"]
 
 MARKERS = "osD^vPX*<>"
 
@@ -84,6 +85,17 @@ def select(data: Any, where: Mapping[str, Any]) -> Any:
             method = None if data[axis].dtype.kind in "OUSb" else "nearest"
             data = data.sel({axis: value}, method=method)
     return data
+
+
+def log_axes(ax: Axes, axes: str = "xy") -> None:
+    """Logarithmic axes; where one spans less than two decades near 1, its ticks read 0.2, 0.3, not powers of ten."""
+    for axis in (getattr(ax, f"{name}axis") for name in axes):
+        getattr(ax, f"set_{axis.axis_name}scale")("log")
+        low, high = sorted(axis.get_view_interval())
+        if low > 0.01 and high < 100 and high < 100 * low:
+            plain = FuncFormatter(lambda value, _: f"{value:g}")
+            axis.set_major_formatter(plain)
+            axis.set_minor_formatter(plain if high < 10 * low else NullFormatter())
 
 
 def panel_title(ax: Axes, text: str) -> None:

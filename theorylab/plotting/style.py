@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -56,6 +57,8 @@ def save_figures(
     if importlib.util.find_spec(f"figures.{name}") is None:
         return []
     module = importlib.import_module(f"figures.{name}")
+    # it complains about the dates of matplotlib's own fonts
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     ids = [attribute for attribute in vars(module) if attribute.startswith("fig_")]
     with mpl.rc_context(STYLE):
         for id_ in ids:
