@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as a run has it
+
 import jax
 from jaxtyping import install_import_hook
 

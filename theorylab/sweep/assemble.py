@@ -15,7 +15,7 @@ from theorylab.sweep.plan import Block, Plan
 from theorylab.sweep.predict import Axes, predicted
 from theorylab.sweep.result import Result
 
-__all__ = ["read_result", "result_in_memory", "write_result"]
+__all__ = ["read_result", "result_in_memory", "theory_datasets", "write_result"]
 
 Parts = Iterable[tuple[Block, Mapping[str, np.ndarray]]]
 
@@ -29,13 +29,13 @@ def result_in_memory(plan: Plan, counts: np.ndarray, parts: Parts) -> Result:
         samples = _frame(plan, counts)
         for name, values in arrays.items():
             samples[name] = (_dims(plan, name), values)
-    theory, curve = _theory(plan)
+    theory, curve = theory_datasets(plan)
     return Result(samples=samples, theory=theory, curve=curve, over=plan.sweep.over, paired=plan.sweep.paired)
 
 
 def write_result(path: Path, plan: Plan, counts: np.ndarray, parts: Parts) -> None:
     """Write the netCDF file of a sweep from its blocks, one block at a time, then put it in place in one step."""
-    groups = dict(zip(("theory", "curve"), _theory(plan)))
+    groups = dict(zip(("theory", "curve"), theory_datasets(plan)))
     if plan.sweep.simulate:
         groups["samples"] = _frame(plan, counts)
     with replacing(path) as temporary:
@@ -92,13 +92,12 @@ def _labels(binding: Binding, axes: Axes) -> dict[str, Any]:
     return labels
 
 
-def _theory(plan: Plan) -> tuple[xarray.Dataset | None, xarray.Dataset | None]:
+def theory_datasets(plan: Plan) -> tuple[xarray.Dataset | None, xarray.Dataset | None]:
     """(theory at the points, theory on the curve), None where there is nothing."""
     if not plan.sweep.predictors:
         return None, None
     datasets = []
-    for curve in (False, True) if plan.sweep.curve else (False,):
-        found = predicted(plan.sweep, plan.binding, curve)
+    for found in predicted(plan.sweep, plan.binding):
         arrays = {
             name: xarray.DataArray(values, dims=list(axes), coords={a: list(v) for a, v in axes.items()})
             for name, (axes, values) in found.items()

@@ -77,7 +77,7 @@ class Binding:
 
     def scalars(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Derived numbers at a point, for labelling: those that depend on axes of the point alone."""
-        names = [s for s in self.sweep.derive if self.depends.get(s) and self.depends[s] <= point.keys()]
+        names = [s for s in self.sweep.derive if s in self.depends and self.depends[s] <= point.keys()]
         values = {name: self.value(name, point) for name in names}
         return {name: value for name, value in values.items() if isinstance(value, numbers.Real)}
 

@@ -19,20 +19,37 @@ __all__ = ["check_predictors", "predicted"]
 Axes = dict[str, tuple]
 
 
-def predicted(sweep: Sweep, binding: Binding, curve: bool) -> dict[str, tuple[Axes, np.ndarray]]:
-    """Measurement -> (axes, values) at the points of the sweep, or on its curve."""
-    found = {}
-    evaluated: dict[tuple[Callable, tuple], dict[str, np.ndarray]] = {}
+def predicted(sweep: Sweep, binding: Binding) -> list[dict[str, tuple[Axes, np.ndarray]]]:
+    """Measurement -> (axes, values): at the points of the sweep and, where there is a curve, on the curve.
+
+    Both are evaluated together, so that they share their compilations.
+    """
+    functions = dict.fromkeys(sweep.predictors.values())
+    evaluated = {function: _evaluate_grids(sweep, binding, function) for function in functions}
     for name, function in sweep.predictors.items():
-        axes = _axes(sweep, binding, function, curve)
-        key = (function, tuple(axes.items()))
-        if key not in evaluated:
-            evaluated[key] = _evaluate(binding, function, list(product_points(axes)))
-        values = evaluated[key]
-        if name not in values and "" not in values:
-            raise UsageError(f"the predictor of {name!r} returns {sorted(values)}")
+        for _, values in evaluated[function]:
+            if name not in values and "" not in values:
+                raise UsageError(f"the predictor of {name!r} returns {sorted(values)}")
+    grids = range(2 if sweep.curve else 1)
+    return [
+        {
+            name: (evaluated[f][i][0], evaluated[f][i][1].get(name, evaluated[f][i][1].get("")))
+            for name, f in sweep.predictors.items()
+        }
+        for i in grids
+    ]
+
+
+def _evaluate_grids(sweep: Sweep, binding: Binding, function: Callable) -> list[tuple[Axes, dict[str, np.ndarray]]]:
+    """(axes, field -> values) on the points and on the curve."""
+    grids = [_axes(sweep, binding, function, curve) for curve in ((False, True) if sweep.curve else (False,))]
+    points = [list(product_points(axes)) for axes in grids]
+    values = _evaluate(binding, function, [point for part in points for point in part])
+    found, start = [], 0
+    for axes, part in zip(grids, points):
         shape = tuple(map(len, axes.values()))
-        found[name] = (axes, values.get(name, values.get("", np.array(np.nan))).reshape(shape))
+        found.append((axes, {n: v[start : start + len(part)].reshape(shape) for n, v in values.items()}))
+        start += len(part)
     return found
 
 

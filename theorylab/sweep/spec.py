@@ -28,7 +28,8 @@ class Sweep:
     curve: axis -> denser points for the drawn theory.
     paired: outer axes whose cells share their draws (common random numbers).
     block: lanes (cell, replicate) that are computed and stored together. batch: lanes vectorised at a time on a CPU.
-        Neither changes a draw.
+        Neither changes a draw. Leave batch at 1 for a simulator with factorisations: with two independent batched ones
+        in a program, jax 0.10 can deadlock on a CPU. Raise it where the work per lane is small and elementwise.
     """
 
     simulate: Callable[..., Mapping[str, Any]] | None = None
@@ -40,7 +41,7 @@ class Sweep:
     curve: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     paired: tuple[str, ...] = ()
     block: int = 64
-    batch: int = 8
+    batch: int = 1
 
     def __post_init__(self) -> None:
         # a ConfigDict stops here: from now on values are plain, and axes are tuples
