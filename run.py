@@ -20,18 +20,21 @@ from absl import flags
 from theorylab.errors import Interrupted, UsageError, nearest
 from theorylab.experiment import PRESETS, load, names
 
-FLAGS = flags.FlagValues()
-flags.DEFINE_string("sim", None, "an experiment, several separated by commas, or all", flag_values=FLAGS)
-flags.DEFINE_string("preset", "quick", "size of the experiment: quick or paper", flag_values=FLAGS)
-flags.DEFINE_integer("seed", 0, "seed of all draws", lower_bound=0, upper_bound=2**32 - 1, flag_values=FLAGS)
-flags.DEFINE_string("out", "out", "folder for results, figures and reports", flag_values=FLAGS)
-flags.DEFINE_float(
-    "precision", None, "add replicates until each cell's relative 95% half-width is below this", flag_values=FLAGS
-)
-flags.DEFINE_string("executor", "inline", "inline, or processes:N for N worker processes", flag_values=FLAGS)
-flags.DEFINE_boolean("list", False, "list experiments, claims and last verdicts", flag_values=FLAGS)
-flags.DEFINE_boolean("redraw", False, "figures and report from stored results only", flag_values=FLAGS)
-flags.DEFINE_boolean("help", False, "show this help; with --sim, also the configuration", flag_values=FLAGS)
+
+def command_line() -> flags.FlagValues:
+    values = flags.FlagValues()
+    text, number = flags.DEFINE_string, flags.DEFINE_integer
+    text("sim", None, "an experiment, several separated by commas, or all", flag_values=values)
+    text("preset", "quick", "size of the experiment: quick or paper", flag_values=values)
+    number("seed", 0, "seed of all draws", lower_bound=0, upper_bound=2**32 - 1, flag_values=values)
+    text("out", "out", "folder for results, figures and reports", flag_values=values)
+    precision = "add replicates until each cell's relative 95% half-width is below this"
+    flags.DEFINE_float("precision", None, precision, flag_values=values)
+    text("executor", "inline", "inline, or processes:N for N worker processes", flag_values=values)
+    flags.DEFINE_boolean("list", False, "list experiments, claims and last verdicts", flag_values=values)
+    flags.DEFINE_boolean("redraw", False, "figures and report from stored results only", flag_values=values)
+    flags.DEFINE_boolean("help", False, "show this help", flag_values=values)
+    return values
 
 
 def main(arguments: list[str]) -> int:
@@ -47,20 +50,21 @@ def main(arguments: list[str]) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     overrides = [a for a in arguments if re.match(r"--?config\b", a)]
-    _parse(FLAGS, [a for a in arguments if a not in overrides], ["config.<field>"])
-    if FLAGS.help:
-        print(f"{__doc__}\n{FLAGS.get_help()}")
+    values = command_line()
+    _parse(values, [a for a in arguments if a not in overrides], ["config.<field>"])
+    if values.help:
+        print(f"{__doc__}\n{values.get_help()}")
         return 0
-    if FLAGS.preset not in PRESETS:
-        raise UsageError(f"preset = {FLAGS.preset!r}: {nearest(FLAGS.preset, PRESETS)}")
-    if FLAGS.list:
-        return _list(Path(FLAGS.out))
-    if not FLAGS.sim:
+    if values.preset not in PRESETS:
+        raise UsageError(f"preset = {values.preset!r}: {nearest(values.preset, PRESETS)}")
+    if values.list:
+        return _list(Path(values.out))
+    if not values.sim:
         raise UsageError(f"say which experiment: --sim=NAME, or --sim=all; experiments: {', '.join(names())}")
-    chosen = names() if FLAGS.sim == "all" else list(dict.fromkeys(FLAGS.sim.split(",")))
+    chosen = names() if values.sim == "all" else list(dict.fromkeys(values.sim.split(",")))
     if overrides and len(chosen) > 1:
         raise UsageError("--config.* changes one experiment; give it with a single --sim")
-    return _run([_request(name, overrides) for name in chosen])
+    return _run([_request(name, values, overrides) for name in chosen])
 
 
 def _parse(values: flags.FlagValues, arguments: list[str], known: list[str]) -> None:
@@ -74,31 +78,29 @@ def _parse(values: flags.FlagValues, arguments: list[str], known: list[str]) -> 
         raise UsageError(f"{rest[0]!r} is no flag; flags look like --sim=NAME")
 
 
-def _request(name: str, overrides: list[str]):
+def _request(name: str, flag: flags.FlagValues, overrides: list[str]):
     from theorylab.runs import Request
 
-    precision = FLAGS.precision
+    precision = flag.precision
     if precision is not None and not (math.isfinite(precision) and precision > 0):
         raise UsageError(f"precision = {precision} must be a positive number")
     return Request(
         name=name,
-        config=_config(name, overrides),
-        preset=FLAGS.preset,
-        seed=FLAGS.seed,
-        out=Path(FLAGS.out),
+        config=_config(name, flag.preset, overrides),
+        preset=flag.preset,
+        seed=flag.seed,
+        out=Path(flag.out),
         precision=precision,
-        workers=_workers(FLAGS.executor),
-        redraw=FLAGS.redraw,
+        workers=_workers(flag.executor),
+        redraw=flag.redraw,
     )
 
 
-def _config(name: str, overrides: list[str]) -> str:
+def _config(name: str, preset: str, overrides: list[str]) -> str:
     """The experiment's own configuration, locked, with the overrides, as JSON."""
     from ml_collections import config_flags
 
-    config = load(name).get_config(FLAGS.preset)
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_dict("config", config, lock_config=True, flag_values=values)
+    config = load(name).get_config(preset)
     fields = _fields(config.to_dict(), "config")
     for override in overrides:
         field = re.sub(r"^--?", "", override).split("=")[0]
@@ -106,11 +108,16 @@ def _config(name: str, overrides: list[str]) -> str:
             raise UsageError(f"--{field} has no value; write --{field}=VALUE")
         if field not in fields:
             raise UsageError(f"--{field} is no field of {name}: {nearest(field, fields)}")
+    values, argv = flags.FlagValues(), sys.argv
     try:
+        sys.argv = ["run.py", *overrides]  # config_flags looks for the fields there
+        config_flags.DEFINE_config_dict("config", config, lock_config=True, flag_values=values)
         _parse(values, overrides, fields)
         return json.dumps(values.config.to_dict(), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, SyntaxError) as error:
         raise UsageError(f"{' '.join(overrides)}: {error}") from error
+    finally:
+        sys.argv = argv
 
 
 def _fields(tree: dict, prefix: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Figures of `ridge_collapse`: the error of ridge regression behind a chain of generators."""
 
-from theorylab.plotting.overlay import figure, log_axes, overlay, panel_title, theory_line
+from theorylab.plotting.overlay import figure, log_axes, overlay, panel_title
 
 RISK = r"excess risk $E$"
 GENERATORS = r"$n = {}$"
@@ -43,11 +43,10 @@ def fig_powerlaw_crossover(results):
 def fig_adaptive_ridge(results):
     """The corrected ridge against the clean one."""
     fig, (ax,) = figure(width=5.6)
-    clean = {"generations": 5}
-    theory_line(ax, results["crossover"], "risk", x="T", where=clean, color="0.6", linestyle="--")
-    overlay(ax, results["crossover"], "risk", x="T", series="generations", only=(0, 5), label=r"clean ridge, $n = {}$")
-    overlay(ax, results["adaptive"], "risk", x="T", series="generations", label=r"corrected ridge, $n = {}$", offset=2)
-    _learning_curve(ax, r"the ridge corrected for $n = 5$ generators")
+    overlay(ax, results["crossover"], "risk", x="T", series="generations", only=(0, 5), total=3,
+            label=r"clean ridge, $n = {}$")  # fmt: skip
+    overlay(ax, results["adaptive"], "risk", x="T", series="generations", offset=2, label=r"corrected ridge, $n = {}$")
+    _learning_curve(ax, r"ridge corrected for $n = 5$")
     return fig
 
 
@@ -60,12 +59,12 @@ def fig_exponents(results):
         log_axes(ax)
         ax.set(xlabel=r"samples $T$")
     axes[0].set_ylabel(RISK)
-    axes[1].legend(title=r"$T_0 = T^c$")
+    axes[0].legend(title=r"$T_0 = T^c$", loc="lower left")
     return fig
 
 
 def _learning_curve(ax, title):
-    panel_title(ax, title + r"; power law $\beta = 1.5$, $r = 0.5$, $d = 300$, $T_0 = 600$")
+    panel_title(ax, title + r"; $\beta = 1.5$, $r = 0.5$, $d = 300$, $T_0 = 600$")
     log_axes(ax)
     ax.set(xlabel=r"samples $T$", ylabel=RISK)
     ax.legend()

@@ -173,7 +173,8 @@ def experiment(config) -> Experiment:
         dict(
             risk=Sweep(
                 **chain, values=config.risk, over=("d", "T_per_d"), measure={"risk": ("lam", "generations")},
-                derive=dict(problem=problems.isotropic, T=lambda T_per_d, d: round(T_per_d * d), T0=lambda d: 2 * d, **rows),
+                derive=dict(problem=problems.isotropic, T=lambda T_per_d, d: round(T_per_d * d), T0=lambda d: 2 * d,
+                            **rows),
                 curve={"lam": geomspace(1e-4, 10.0, 81)},
             ),
             linear=Sweep(
@@ -195,7 +196,8 @@ def experiment(config) -> Experiment:
             exponents=Sweep(
                 predict=dict(risk=theory.ridge_collapse_risk_leading_order, exponent=theory.collapse_rate_exponent),
                 values=config.exponents, over=("c", "tuning", "T"), measure={"risk": (), "exponent": ()},
-                derive=dict(problem=problems.power_law_problem, ell=ridge_exponent, lam=lambda T, ell: T**-ell, T0=lambda T, c: T**c),
+                derive=dict(problem=problems.power_law_problem, ell=ridge_exponent, lam=lambda T, ell: T**-ell,
+                            T0=lambda T, c: T**c),
             ),
             designs=Sweep(
                 simulate=family.simulate_ridge_chain, predict=risk_of_design, values=config.designs,

@@ -1,10 +1,5 @@
 """The command line: whatever is wrong is named in one line, with status 2, before any compilation."""
 
-
-
-
-
-
 import pytest
 
 import run
@@ -39,16 +34,16 @@ def nothing_compiles(monkeypatch, tmp_path):
     ([RIDGE, "--executor=threads:2"], "executor = 'threads:2' must be inline or processes:N"),
     ([RIDGE, "--executor=processes:0"], "executor = 'processes:0' must be inline or processes:N"),
     (["--sim=all", "--config.risk.d=3"], "--config.* changes one experiment"),
-    ([RIDGE, "--config.rsk.sigma=1"], "--config.rsk.sigma is no field of ridge_collapse: did you mean 'config.risk.sigma'?"),
+    ([RIDGE, "--config.rsk.sigma=1"], "is no field of ridge_collapse: did you mean 'config.risk.sigma'?"),
     ([RIDGE, "--config.risk.sigma"], "has no value"),
     ([RIDGE, "--config.risk.sigma=loud"], "sigma"),
     ([RIDGE, "--config.risk.sigma=nan"], "nan"),
-    ([RIDGE, "--config.risk.sigma=-0.1"], "sigma = -0.1 is outside its domain: sigma >= 0"),
+    ([RIDGE, "--config.risk.sigma=-0.1"], "sigma = -0.1 is outside its domain: 0 <= sigma < inf"),
     ([RIDGE, "--config.risk.sigma0=-0.1"], "sigma0 = -0.1 is outside its domain"),
     ([RIDGE, "--config.risk.lam=(0.1,-0.2)"], "lam = -0.2 is outside its domain"),
     ([RIDGE, "--config.risk.lam=()"], "lam = () is an axis and must list at least one point"),
     ([RIDGE, "--config.risk.lam=(0.1,0.1)"], "repeats a point of the axis"),
-    ([RIDGE, "--config.risk.lam0=-1.0"], "lam0 = -1.0 is outside its domain"),
+    ([RIDGE, "--config.designs.lam0=-1.0"], "lam0 = -1.0 is outside its domain"),
     ([RIDGE, "--config.risk.d=(0,)"], "d = 0"),
     ([RIDGE, "--config.risk.T_per_d=(-1.0,)"], "T = "),
     ([RIDGE, "--config.risk.replicates=0"], "replicates = 0 must be an integer of at least 1"),

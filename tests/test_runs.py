@@ -58,7 +58,7 @@ def test_redraw_needs_stored_results_only(first, monkeypatch):
 
 
 def test_another_configuration_is_another_run(first):
-    out, folder, _ = first
+    out, _, _ = first
     run.main([*SMALL, f"--out={out}", "--config.generator.w_star_sq=2.0"])
     assert len(list((out / "overparam_collapse").iterdir())) == 2
 

@@ -1,4 +1,4 @@
-"""Small functions for the `of` of a claim: contrasts that keep the replicates. Heavy imports wait for the first call."""
+"""Small functions for the `of` of a claim: contrasts that keep the replicates. Heavy imports wait for a call."""
 
 from typing import Any
 

@@ -38,14 +38,16 @@ def overlay(
     label: str = "{}",
     only: Sequence[Any] | None = None,
     offset: int = 0,
+    total: int = 0,
 ) -> None:
     """Draw a measurement against the axis (or coordinate) `x`, one curve for each value of `series`.
 
     where: the values of the remaining axes. label: how a value of the series reads in the legend.
+    offset, total: place of the first curve among all those of a panel that takes several calls.
     Error bars are two standard errors.
     """
     points = only if only is not None else list(_dataset(result)[series].values) if series else [None]
-    for index, (value, colour) in enumerate(zip(points, colours(len(points) + offset)[offset:])):
+    for index, (value, colour) in enumerate(zip(points, colours(max(total, len(points) + offset))[offset:])):
         at = {**(where or {}), **({series: value} if series else {})}
         marker = MARKERS[(index + offset) % len(MARKERS)]
         text = label.format(value)

@@ -21,13 +21,8 @@ from theorylab.types import Array, Key, Real, Vector
 
 __all__ = ["fit_generators", "simulate_ridge_chain"]
 
-# which draw the m-th generator and the downstream fit behind g generators use
-DESIGNS = {
-    "fresh": (lambda m: m, lambda g: 0),
-    "generators": (lambda m: 1, lambda g: 0),
-    "last": (lambda m: m, lambda g: g),
-    "all": (lambda m: 0, lambda g: 0),
-}
+# which draw the m-th generator uses; the downstream fit uses draw 0, for "last" that of its generator
+DESIGNS = {"fresh": lambda m: m, "generators": lambda m: 1, "last": lambda m: m, "all": lambda m: 0}
 
 
 @quadratic_in_noise
@@ -73,7 +68,6 @@ def simulate_ridge_chain(
         raise ValueError(f"design = {design!r} is not one of {', '.join(DESIGNS)}; did you mean {near!r}?")
     if design in ("last", "all") and T != T0:
         raise ValueError(f"T = {T} is outside its domain: T = T0 = {T0} where design = {design!r}")
-    generator_design, downstream_design = DESIGNS[design]
     scale = jnp.sqrt(jnp.asarray(spectrum))
 
     def draw(index: int | Array, rows: int) -> Array:
@@ -86,7 +80,7 @@ def simulate_ridge_chain(
 
     truth, wanted = jnp.asarray(w_star), jnp.array(as_tuple(generations))
     shared = design in ("generators", "all")
-    generator = lambda m: draw(generator_design(m), T0)
+    generator = lambda m: draw(DESIGNS[design](m), T0)
     weights = fit_generators(generator, noise, truth, lam0, sigma0, max(as_tuple(generations)), shared)
     if design == "last":
         each = jax.lax.map(lambda g: downstream(draw(g, T), weights[g][None])[:, 0], wanted)
