@@ -13,7 +13,7 @@ def predictors():
 
 
 def test_there_are_predictors():
-    assert len(predictors()) > 20
+    assert len(predictors()) > 15
     assert all(f.__name__ in dir(theory) for f in predictors())
 
 

@@ -20,6 +20,7 @@ from theorylab.types import Real, Vector
 
 SMALL = {
     (overparam_collapse, "generator"): dict(d=40, T0=(12, 24), replicates=600),
+    (overparam_collapse, "shared"): dict(d=40, T0=(12, 24), replicates=600),
     (overparam_collapse, "downstream"): dict(d=30, T=(18, 75), T0=18, replicates=400),
     (ridge_collapse, "risk"): dict(d=(20, 40, 80), lam=(1e-3, 0.1, 3.0), generations=(0, 2, 10), replicates=400),
     (ridge_collapse, "linear"): dict(d=60, T=48, T0=120, lam=(1e-3, 1e-1), replicates=400),
@@ -96,6 +97,10 @@ FAULTS = {
         "no noise": minnorm_without_noise,
         "ratio inverted": minnorm_inverted_ratio,
         "index shifted": minnorm_shifted_index,
+    },
+    (overparam_collapse, "shared"): {
+        "no noise": minnorm_without_noise,
+        "ratio inverted": minnorm_inverted_ratio,
         "fresh for shared": minnorm_fresh_for_shared,
     },
     (overparam_collapse, "downstream"): {
@@ -103,9 +108,11 @@ FAULTS = {
         "sizes exchanged": downstream_swapped_sizes,
         "one generator too many": downstream_one_more,
     },
-    (ridge_collapse, "risk"): RIDGE_FAULTS,
+    # a ridge that is off by a factor T leaves no law in 1/d, so that the claim on `risk` is unresolved: see `linear`
+    (ridge_collapse, "risk"): {name: fault for name, fault in RIDGE_FAULTS.items() if "divided" not in name},
     (ridge_collapse, "linear"): {
-        **{name: fault for name, fault in RIDGE_FAULTS.items() if name != "one generator too many"},
+        # the claim is on slopes: it cannot see a shift, and has no relative deviation from a slope of zero
+        **{name: fault for name, fault in RIDGE_FAULTS.items() if name[:3] not in ("one", "no ")},
         "generators count twice": ridge_fault(generations=lambda generations, **_: 2 * generations),
         "generators add up like a square root": ridge_fault(generations=lambda generations, **_: jnp.sqrt(generations)),
     },

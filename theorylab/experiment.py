@@ -46,7 +46,7 @@ def preset(name: str, **values: Value) -> Value:
 
 
 def geomspace(start: float, stop: float, num: int, digits: int = 4) -> tuple[float, ...]:
-    """`num` points from `start` to `stop` in constant ratio, rounded to so many digits so that a person can type them."""
+    """`num` points from `start` to `stop` in constant ratio, rounded to so many digits for people to type."""
     ratio = (stop / start) ** (1 / max(num - 1, 1))
     return tuple(float(f"{start * ratio**i:.{digits}g}") for i in range(num))
 

@@ -144,9 +144,11 @@ def test_shared_designs_have_their_exact_risk(design, expected):
     assert np.abs(score(samples, [float(expected(n)) for n in (1, 3)])).max() < 5
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_interpolating_generators_have_their_exact_risk(shared):
-    simulate = lambda key: family.simulate_minnorm_chain(key, 20, 12, 0.3, (0, 1, 4), shared=shared, probes=2)
+@pytest.mark.parametrize("shared, teachers", [(False, 1), (True, 1), (False, 5), (True, 5)])
+def test_interpolating_generators_have_their_exact_risk(shared, teachers):
+    simulate = lambda key: family.simulate_minnorm_chain(
+        key, 20, 12, 0.3, (0, 1, 4), shared=shared, teachers=teachers, probes=2
+    )
     samples = replicates(simulate, 8000)
     expected = [float(theory.isotropic_minnorm_generator_risk(20, n, 12, 0.3, 1.0, shared)) for n in (1, 4)]
     assert np.all(samples[:, 0] < 1e-20)  # no generator, no error
@@ -166,8 +168,13 @@ def test_the_kernel_chain_is_scikit_learns_kernel_ridge_on_the_same_data(lam):
     ours = family.simulate_kernel_chain(key, K, F, T, T0, lam, 0.05, 0.3, 0.2, generations)["risk"]
     key_design, key_noise = jax.random.split(key)
 
+    def draw(key, shape):
+        return np.sort(np.asarray(jax.random.randint(key, shape, 0, 40, jnp.int32)), -1)
+
+    drawn = [draw(key_design, (T,)), *draw(jax.random.fold_in(key_design, 1), (4, T0))]
+
     def stage(m, size, values, sigma, penalty):
-        points = np.asarray(jax.random.randint(jax.random.fold_in(key_design, m), (size,), 0, 40))
+        points = drawn[m]
         noise = np.asarray(jax.random.normal(jax.random.fold_in(key_noise, m), (size, 2)))
         model = KernelRidge(alpha=size * penalty, kernel="precomputed")
         return model.fit(K[np.ix_(points, points)], values[points] + sigma * noise).predict(K[:, points])

@@ -26,18 +26,13 @@ def predicted(sweep: Sweep, binding: Binding) -> list[dict[str, tuple[Axes, np.n
     """
     functions = dict.fromkeys(sweep.predictors.values())
     evaluated = {function: _evaluate_grids(sweep, binding, function) for function in functions}
+    found: list[dict[str, tuple[Axes, np.ndarray]]] = [{} for _ in range(2 if sweep.curve else 1)]
     for name, function in sweep.predictors.items():
-        for _, values in evaluated[function]:
+        for grid, (axes, values) in zip(found, evaluated[function]):
             if name not in values and "" not in values:
                 raise UsageError(f"the predictor of {name!r} returns {sorted(values)}")
-    grids = range(2 if sweep.curve else 1)
-    return [
-        {
-            name: (evaluated[f][i][0], evaluated[f][i][1].get(name, evaluated[f][i][1].get("")))
-            for name, f in sweep.predictors.items()
-        }
-        for i in grids
-    ]
+            grid[name] = axes, values[name if name in values else ""]
+    return found
 
 
 def _evaluate_grids(sweep: Sweep, binding: Binding, function: Callable) -> list[tuple[Axes, dict[str, np.ndarray]]]:

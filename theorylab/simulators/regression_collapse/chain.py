@@ -93,15 +93,15 @@ def simulate_ridge_chain(
 def fit_generators(
     design: Callable[[int | Array], Array],
     noise: Noise,
-    truth: Float[Array, "d"],
+    truth: Float[Array, "d *teachers"],
     lam0: Real,
     sigma0: Real,
     last: int,
     shared: bool,
-) -> Float[Array, "generators d"]:
+) -> Float[Array, "generators d *teachers"]:
     """Weights of generators 0 (the truth), 1, .., `last`; `design(m)` draws the rows of generator m.
 
-    shared: all generators use design(1), which is then drawn and factorised once.
+    shared: all generators use design(1), which is then drawn and factorised once. Teachers share designs and noise.
     """
 
     def prepare(m: int | Array) -> tuple[Array, Callable[[Array], Array]]:
@@ -112,7 +112,7 @@ def fit_generators(
 
     def fit(w: Array, m: Array) -> tuple[Array, Array]:
         X, solve = once or prepare(m)
-        w = solve(X @ w + sigma0 * noise(m, X.shape[:1]))
+        w = solve(X @ w + sigma0 * noise(m, (len(X), *(1,) * (w.ndim - 1))))
         return w, w
 
     fitted = jax.lax.scan(fit, truth, jnp.arange(1, last + 1))[1]

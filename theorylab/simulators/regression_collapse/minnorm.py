@@ -22,6 +22,7 @@ def simulate_minnorm_chain(
     generations: Generations,
     shared: bool = False,
     w_star_sq: Real = 1.0,
+    teachers: int = 1,
 ) -> dict[str, Array]:
     """Excess risk of the last of a chain of generators of least norm, inputs isotropic: one replicate.
 
@@ -34,6 +35,8 @@ def simulate_minnorm_chain(
     sigma0: standard deviation of the label noise. w_star_sq: |w_star|^2; its direction does not matter.
     generations: numbers of generators, which share their draws, or one number; 0 means the truth (risk 0).
     shared: one design for all generators instead of a fresh one for each.
+    teachers: orthogonal true weights that go through the same designs and noise, and over which the risk is averaged;
+        each alone has the law of the chain, together they vary less.
     probes: 0 for one draw of the noise, K for K noise vectors through each factorisation (see quadratic_in_noise).
     Returns risk [G], or a scalar for one number of generators.
     Raises ValueError outside the domain.
@@ -43,7 +46,9 @@ def simulate_minnorm_chain(
     in_domain(T0 >= 1, "T0", T0, "T0 >= 1")
     ok = in_domain(sigma0 >= 0, "sigma0", sigma0, "sigma0 >= 0")
     ok &= in_domain(w_star_sq >= 0, "w_star_sq", w_star_sq, "w_star_sq >= 0")
-    w_star = jnp.full(d, jnp.sqrt(w_star_sq / d))
+    ok &= in_domain((teachers >= 1) & (teachers <= d), "teachers", teachers, "1 <= teachers <= d")
+    w_star = jnp.sqrt(w_star_sq) * jnp.eye(d, teachers)
     design = lambda m: jax.random.normal(jax.random.fold_in(key, m), (T0, d))
     weights = fit_generators(design, noise, w_star, 0.0, sigma0, max(as_tuple(generations)), shared)
-    return {"risk": nan_unless(ok, (weights - w_star[None])[jnp.array(generations)])}
+    errors = (weights - w_star[None])[jnp.array(generations)] / teachers**0.5
+    return {"risk": nan_unless(ok, errors.reshape(*errors.shape[:-2], -1))}
