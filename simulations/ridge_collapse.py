@@ -97,7 +97,7 @@ def get_config(name: str):
 
     noise = dict(sigma=0.3, sigma0=0.3)
     power_law = dict(d=300, beta=1.5, r=0.5, T0=600, **noise)
-    T = preset(name, quick=(30, 100, 300, 1000, 3000, 10_000), paper=tuple(map(round, geomspace(30, 30_000, 13))))
+    T = preset(name, quick=(100, 300, 1000, 3000, 10_000), paper=tuple(map(round, geomspace(30, 30_000, 13))))
     return ConfigDict(
         dict(
             risk=dict(
@@ -110,10 +110,10 @@ def get_config(name: str):
                 generations=tuple(range(11)), replicates=preset(name, quick=256, paper=2000),
             ),
             crossover=dict(
-                **power_law, T=T, generations=(0, 1, 5, 20), replicates=preset(name, quick=96, paper=200),
+                **power_law, T=T, generations=(0, 1, 5, 20), replicates=preset(name, quick=80, paper=200),
             ),
             adaptive=dict(
-                **power_law, T=T, chain=5, generations=(5,), replicates=preset(name, quick=64, paper=200),
+                **power_law, T=T, chain=5, generations=(5,), replicates=preset(name, quick=48, paper=200),
             ),
             position=dict(
                 **power_law, ratio=(0.7, 1.3), chain=5, generations=(0, 5),
@@ -124,8 +124,8 @@ def get_config(name: str):
                 T=geomspace(1e4, 1e5, 5), generations=5, **noise,
             ),
             designs=dict(
-                d=(20, 40, 80), T_per_d=1.5, design=("fresh", "all"), lam=(0.01, 0.05, 0.2), lam0=0.1, sigma=0.1,
-                sigma0=0.2, generations=(1, 3, 6), probes=16, replicates=preset(name, quick=400, paper=2000),
+                d=(16, 32, 64), T_per_d=1.5, design=("fresh", "all"), lam=(0.01, 0.05, 0.2), lam0=0.1, sigma=0.1,
+                sigma0=0.2, generations=(1, 4), probes=16, replicates=preset(name, quick=800, paper=4000),
             ),
         )
     )  # fmt: skip

@@ -67,4 +67,5 @@ def save_figures(
             for kind, undated in (("png", "Software"), ("pdf", "CreationDate")):
                 save = partial(figure.savefig, format=kind, metadata={undated: None})
                 write_atomically(folder / f"{id_}.{kind}", save)
+                figure.set_layout_engine("none")  # laid out once, for both
     return ids

@@ -33,6 +33,7 @@ class Lanes:
         self.mesh = lane_mesh()
         self._programs: dict[int, Any] = {}
         self._shared: dict[int, Any] = {}
+        self._traces: dict[tuple[int, int], tuple[Mapping[str, Any], int]] = {}
 
     def check(self) -> None:
         """Trace every cell with its own numbers: refuse what is outside a domain, of the wrong shape, or too large."""
@@ -102,6 +103,12 @@ class Lanes:
 
     def _trace(self, group: Group, row: int = 0) -> tuple[Mapping[str, Any], int]:
         """Output shapes of one lane, and its peak memory; scalars are concrete, so that domains are checked."""
+        known = id(group), row
+        if known not in self._traces:
+            self._traces[known] = self._traced(group, row)
+        return self._traces[known]
+
+    def _traced(self, group: Group, row: int) -> tuple[Mapping[str, Any], int]:
         arguments = group.arguments(row)
         arrays = {n: v for n, v in arguments.items() if isinstance(v, np.ndarray) and v.ndim}
         scalars = {n: v.item() if isinstance(v, np.ndarray) else v for n, v in arguments.items() if n not in arrays}
