@@ -13,9 +13,11 @@ import run
 from theorylab.sweep.assemble import read_result
 
 SMALL = [
-    "--sim=overparam_collapse", "--config.generator.replicates=40", "--config.shared.replicates=40", "--config.downstream.replicates=40",
-    "--config.generator.d=20", "--config.generator.teachers=4", "--config.generator.T0=(6,12)", "--config.shared.d=20", "--config.shared.T0=(6,12)", "--config.downstream.d=20",
-    "--config.downstream.T=(12,50)", "--config.downstream.T0=12",
+    "--sim=overparam_collapse",
+    "--config.generator.replicates=40", "--config.shared.replicates=40", "--config.downstream.replicates=40",
+    "--config.generator.d=20", "--config.generator.teachers=4", "--config.generator.T0=(6,12)",
+    "--config.shared.d=20", "--config.shared.T0=(6,12)",
+    "--config.downstream.d=20", "--config.downstream.T=(12,50)", "--config.downstream.T0=12",
 ]  # fmt: skip
 
 
