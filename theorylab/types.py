@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Array, Float, Num, PRNGKeyArray
 
-Real: TypeAlias = float | int | Num[np.number, ""] | Num[np.ndarray, ""] | Num[Array, ""]
+Real: TypeAlias = float | int | Num[np.floating, ""] | Num[np.integer, ""] | Num[np.ndarray, ""] | Num[Array, ""]
 Vector: TypeAlias = Float[Array, "d"] | Float[np.ndarray, "d"]
 Key: TypeAlias = PRNGKeyArray
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import TRACES, toy_sweep
+from toy import TRACES, simulate, toy_sweep
 
 from theorylab.errors import UsageError
 from theorylab.sweep.execute import check_plan, run_sweep
 from theorylab.sweep.lanes import Lanes
 from theorylab.sweep.memory import peak_bytes
 from theorylab.sweep.plan import Plan
+from theorylab.types import Key, Real, Vector
 
 
 def samples(sweep, **kwargs):
@@ -123,3 +124,12 @@ def test_lanes_are_sharded_over_all_local_devices(tmp_path):
     }
     subprocess.run([sys.executable, "-c", script, str(out)], env=env, check=True, timeout=120)
     np.testing.assert_allclose(np.load(out), samples(toy_sweep()).values, rtol=1e-12)
+
+
+def test_what_is_not_measured_is_left_out():
+    def more(key: Key, spectrum: Vector, offset: Real, T: int, lam: Vector, sigma: Real, generations: tuple[int, ...]):
+        return {**simulate(key, spectrum, offset, T, lam, sigma, generations), "other": spectrum}
+
+    result = run_sweep("toy", toy_sweep(simulate=more))
+    assert set(result.samples) == {"count", "risk"}
+    np.testing.assert_array_equal(result.samples.risk, samples(toy_sweep()))

@@ -142,7 +142,7 @@ def simulate_distillation_test_risk(
     moment = X.T @ (X @ truth + sigma * noise(0, (T,))) / T
 
     def step(w: Array, _: None) -> tuple[Array, Array]:
-        w = solve(real_weight * moment + (1 - real_weight) * (X.T @ (X @ w)) / T)
+        w = solve(jnp.asarray(real_weight * moment + (1 - real_weight) * (X.T @ (X @ w)) / T))
         return w, w
 
     path = jax.lax.scan(step, solve(moment), None, length=max(steps) - 1)[1]

@@ -64,7 +64,8 @@ class Lanes:
         base = jax.random.key(seed)
         for word in (key[0], key[1], replicate):
             base = jax.random.fold_in(base, word)
-        return self.plan.sweep.simulate(base, **group.static, **shared, **stacked)  # type: ignore[misc]
+        measured = self.plan.sweep.simulate(base, **group.static, **shared, **stacked)  # type: ignore[misc]
+        return {name: measured[name] for name in self.plan.sweep.measure}
 
     def _program(self, group: Group):
         """(batch width, compiled function of a block). The number of batches is dynamic: padding costs no work."""
