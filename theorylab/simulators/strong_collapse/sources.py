@@ -95,12 +95,14 @@ def simulate_multi_source_averaged(
     centre = jnp.zeros_like(truth) if theta0 is None else jnp.asarray(theta0)
     keys = jax.random.split(key, ns.size)
     rows = jax.vmap(lambda key, n, root: gram_rows(key, n, truth.size) @ root.T)(keys, ns, roots)
-    grams = jnp.einsum("k,kri,krj->kij", a, rows, rows)
-    factor = jnp.linalg.cholesky(jnp.sum(grams, 0) + penalty * jnp.eye(truth.size))
-    filtered = cho_solve((factor, True), test_root)
-    pull = penalty * (centre - truth) + jnp.einsum("kij,kj->i", grams, jnp.asarray(thetas) - truth[None])
-    noise = jnp.einsum("k,ij,kil,lj->", a * sigmas**2, filtered, grams, filtered)
-    return {"total": nan_unless(ok, jnp.sum((filtered.T @ pull) ** 2) + noise)}
+    rows = jnp.sqrt(a)[:, None, None] * rows
+    system = jnp.einsum("kri,krj->ij", rows, rows) + penalty * jnp.eye(truth.size)
+    filtered = cho_solve((jnp.linalg.cholesky(system), True), test_root)
+    fits = rows @ filtered[None]
+    gaps = jnp.einsum("kri,ki->kr", rows, jnp.asarray(thetas) - truth[None])
+    bias = penalty * filtered.T @ (centre - truth) + jnp.einsum("krj,kr->j", fits, gaps)
+    noise = jnp.sum(a * sigmas**2 * jnp.sum(fits**2, (1, 2)))
+    return {"total": nan_unless(ok, jnp.sum(bias**2) + noise)}
 
 
 def _check(sigmas: PerSource, weights: PerSource, lam: Real) -> bool | Array:
