@@ -3,20 +3,21 @@
 The sweeps are those of the experiments at smaller sizes; only the predictor is exchanged.
 """
 
+import inspect
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial, wraps
 
 import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from simulations import kernel_collapse, overparam_collapse, ridge_collapse
+from simulations import kernel_collapse, overparam_collapse, ridge_collapse, scaling_tails, strong_collapse
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
 from theorylab.sweep.plan import Plan
-from theorylab.types import Real, Vector
+from theorylab.types import Real
 
 SMALL = {
     (overparam_collapse, "generator"): dict(d=40, T0=(12, 24), replicates=600),
@@ -25,6 +26,10 @@ SMALL = {
     (ridge_collapse, "risk"): dict(d=(20, 40, 80), lam=(1e-3, 0.1, 3.0), generations=(0, 2, 10), replicates=400),
     (ridge_collapse, "linear"): dict(d=60, T=48, T0=120, lam=(1e-3, 1e-1), replicates=400),
     (kernel_collapse, "ridge"): dict(T=60, T0=60, lam=(1e-3, 1e-1), generations=(0, 1, 4), replicates=64),
+    (strong_collapse, "plateau"): dict(d=100, n=(50, 400, 1000, 3000), p2=(0.1, 0.5), replicates=32),
+    (strong_collapse, "weighting"): dict(d=50, n=(1000,), a2=(0.1, 0.5), replicates=64),
+    (scaling_tails, "clean"): dict(beta=(1.5, 2.0), n_items=2000, T=(10, 100, 1000), replicates=200),
+    (scaling_tails, "cut"): dict(k=(0, 100, 1000), n_items=2000, T=(10, 1000), replicates=200),
 }
 
 
@@ -56,18 +61,22 @@ def downstream_one_more(d: Real, generations: Real, T: Real, T0: Real, sigma: Re
     return theory.isotropic_minnorm_collapse_risk(d, generations + 1, T, T0, sigma, sigma0, w_star_sq)
 
 
-def ridge_fault(**wrong):
-    """ridge_collapse_risk_ols_generators with some arguments replaced by functions of all of them."""
+def with_arguments(predictor, **wrong):
+    """The predictor with some of its arguments replaced by functions of all of them."""
 
-    def faulty(
-        spectrum: Vector, w_star: Vector, generations: Real, T: Real, T0: Real, lam: Real, sigma: Real, sigma0: Real
-    ):
-        given = dict(
-            spectrum=spectrum, w_star=w_star, generations=generations, T=T, T0=T0, lam=lam, sigma=sigma, sigma0=sigma0
-        )
-        return theory.ridge_collapse_risk_ols_generators(**{**given, **{k: f(**given) for k, f in wrong.items()}})
+    @wraps(predictor)
+    def faulty(*args, **kwargs):
+        given = inspect.signature(predictor).bind(*args, **kwargs).arguments
+        return predictor(**{**given, **{name: change(**given) for name, change in wrong.items()}})
 
     return faulty
+
+
+ridge_fault = partial(with_arguments, theory.ridge_collapse_risk_ols_generators)
+kernel_fault = partial(with_arguments, theory.kernel_ridge_collapse_risk)
+mixture_fault = partial(with_arguments, theory.mixed_ridge_risk)
+weighted_fault = partial(with_arguments, theory.weighted_mixed_ridge_risk)
+unseen_fault = partial(with_arguments, theory.unseen_item_error)
 
 
 RIDGE_FAULTS = {
@@ -78,18 +87,6 @@ RIDGE_FAULTS = {
     "noise variance for its root": ridge_fault(sigma0=lambda sigma0, **_: sigma0**2),
     "no collapse term": ridge_fault(sigma0=lambda sigma0, **_: 0.0 * sigma0),
 }
-
-
-def kernel_fault(**wrong):
-    def faulty(
-        spectrum: Vector, C, generations: int, T: Real, T0: Real, lam: Real, lam0: Real, sigma: Real, sigma0: Real
-    ):
-        given = dict(T=T, T0=T0, lam=lam, lam0=lam0, sigma=sigma, sigma0=sigma0)
-        return theory.kernel_ridge_collapse_risk(
-            spectrum, C, generations, **{**given, **{name: f(**given) for name, f in wrong.items()}}
-        )
-
-    return faulty
 
 
 FAULTS = {
@@ -120,6 +117,24 @@ FAULTS = {
         "lambda not divided by T": kernel_fault(lam=lambda lam, T, **_: lam * T),
         "noise of one output for all": kernel_fault(sigma0=lambda sigma0, **_: sigma0 / 10**0.5),
         "no label noise": kernel_fault(sigma=lambda sigma, **_: 0.0 * sigma),
+    },
+    (strong_collapse, "plateau"): {
+        "shares exchanged": mixture_fault(p2=lambda p2, **_: 1 - p2),
+        "shift for its energy": mixture_fault(delta_sq=lambda delta_sq, **_: delta_sq**0.5),
+        "no shift": mixture_fault(delta_sq=lambda delta_sq, **_: 0.0 * delta_sq),
+        "noise not squared": mixture_fault(
+            sigma1=lambda sigma1, **_: sigma1**0.5, sigma2=lambda sigma2, **_: sigma2**0.5
+        ),
+    },
+    (strong_collapse, "weighting"): {
+        "weight squared": weighted_fault(a2=lambda a2, **_: a2**2),
+        "weights exchanged": weighted_fault(a1=lambda a2, **_: a2, a2=lambda a1, **_: a1),
+        "no shift": weighted_fault(delta_sq=lambda delta_sq, **_: 0.0 * delta_sq),
+    },
+    (scaling_tails, "clean"): {"half the samples": unseen_fault(T=lambda T, **_: T / 2)},
+    (scaling_tails, "cut"): {
+        "trained on everything": unseen_fault(q=lambda p, **_: p),
+        "tested on the cut law": unseen_fault(p=lambda q, **_: q),
     },
 }
 CASES = [(*key, name) for key, faults in FAULTS.items() for name in faults]
