@@ -205,7 +205,8 @@ def get_config(name: str):
                 replicates=preset(name, quick=256, paper=2000),
             ),
             grokking=dict(
-                items, k=100, pi=pi, T=preset(name, quick=(*half[2:], 316_228, 1_000_000), paper=(*half[2:], 10**7, 10**8)),
+                items, k=100, pi=pi,
+                T=preset(name, quick=(*half[2:], 316_228, 1_000_000), paper=(*half[2:], 10**7, 10**8)),
                 replicates=preset(name, quick=32, paper=200),
             ),
             mixture=dict(many, k=100, pi=pi, T=geomspace(1e3, 1e5, 5)),

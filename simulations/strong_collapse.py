@@ -89,7 +89,7 @@ CLAIMS = (
         sweep="plateau", of="total", error=0.03, margin=0.03, where={"p2": 0.5}, figure="fig_quality",
     ),
     exact(
-        "With random projections the closed form follows the double descent in n, over 50 rows off its peaks and m = d, to 3%",
+        "With random projections the closed form follows the double descent in n, 50 rows off its peaks and m = d, to 3%",
         sweep="projection", of="total", error=0.03, margin=0.03, figure="fig_projection_n",
         where={"n_per_d": [0.6667, 3.0, 30.0], "m_per_d": lambda m: m != 1},
     ),
@@ -163,7 +163,9 @@ def get_config(name: str):
     noise, fractions = dict(sigma1=0.1, sigma2=0.1), (0.0, 0.01, 0.1, 0.5, 0.9)
     many_rows = (1_000_000, 4_000_000, 16_000_000)
     rows = preset(
-        name, quick=(100, 150, 300, 400, 1000, 3000, 20_000), paper=(100, 150, 300, 400, 700, 1000, 2000, 5000, 10_000, 20_000)
+        name,
+        quick=(100, 150, 300, 400, 1000, 3000, 20_000),
+        paper=(100, 150, 300, 400, 700, 1000, 2000, 5000, 10_000, 20_000),
     )
     return ConfigDict(
         dict(

@@ -21,7 +21,7 @@ ALLOWED = {
     "theorylab/simulators": (JAX | SOLVERS | {"flax", "optax"}, {"numerics", "problems", "simulators", "types"}),
     "theorylab/compare": (None, {"compare", "sweep", "errors"}),
     "theorylab/plotting": (None, {"plotting", "sweep"}),
-    "simulations": ({"theorylab", "math", "__future__"}, None),
+    "simulations": ({"theorylab", "math", "typing", "__future__"}, None),
     "figures": ({"theorylab", "math", "__future__"}, {"plotting"}),
 }  # fmt: skip
 
