@@ -89,7 +89,7 @@ CLAIMS = (
         sweep="plateau", of="total", error=0.03, margin=0.03, where={"p2": 0.5}, figure="fig_quality",
     ),
     exact(
-        "With random projections the closed form follows the double descent in n, 50 rows off its peaks and m = d, to 3%",
+        "With projections the closed form follows the double descent in n, 50 rows off its peaks and m = d, to 3%",
         sweep="projection", of="total", error=0.03, margin=0.03, figure="fig_projection_n",
         where={"n_per_d": [0.6667, 3.0, 30.0], "m_per_d": lambda m: m != 1},
     ),
