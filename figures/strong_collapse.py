@@ -1,12 +1,14 @@
 """Figures of `strong_collapse`: the floor, the size of the model, weights, and repeated mixing."""
 
+from typing import Any
+
 from theorylab.plotting.overlay import colours, figure, log_axes, overlay, panel_title
 
 ERROR = r"error on real data $E$"
 ROWS = r"rows $n$"
 FRACTION = r"$p_2 = {:g}$"
 QUALITY = r"$c^2 = {:g}$"
-GREY = dict(color="0.45", linewidth=1.1, zorder=1)
+GREY: dict[str, Any] = dict(color="0.45", linewidth=1.1, zorder=1)
 
 
 def fig_plateau(results):
@@ -57,7 +59,7 @@ def fig_projection_n(results):
 def fig_model_size(results):
     """Error and collapse term peak near m = n; behind it the collapse term falls to a positive limit."""
     fig, axes = figure(4, width=3.5, height=3.8)
-    data, peak = results["model_size"], dict(color="0.6", linestyle=":", linewidth=1)
+    data = results["model_size"]
     for ax, p2 in zip(axes, (0.1, 0.5, 0.9)):
         overlay(ax, data, "total", x="m_per_n", series="c2", only=(1e-4, 0.05, 0.5), where={"p2": p2},
                 label=QUALITY)  # fmt: skip
@@ -67,7 +69,7 @@ def fig_model_size(results):
     panel_title(axes[3], r"collapse term, $c^2 = 0.5$")
     axes[3].set(ylabel=r"collapse term $\zeta$")
     for ax in axes:
-        ax.axvline(1, **peak)
+        ax.axvline(1, color="0.6", linestyle=":", linewidth=1)
         log_axes(ax, "x")
         ax.set(xlabel=r"model size $m/n$")
     axes[0].legend(title=r"isotropic, $d = 1.2\,n$", loc="upper left")

@@ -6,6 +6,8 @@ data bring the tail back late. Infinitely many Zipf items throughout: what is no
 
 from __future__ import annotations
 
+from typing import Any
+
 from theorylab import problems, simulators, theory
 from theorylab.compare.claims import asymptotic, bound, exact, exponent, identity, order
 from theorylab.compare.contrasts import at, log_slope, stack
@@ -331,7 +333,7 @@ def classes(n_items: int, M: int):
 def experiment(config) -> Experiment:
     family = simulators.scaling_tails
     exact_sum = theory.unseen_item_error
-    law = dict(trained=training_law, laws=laws)
+    law: dict[str, Any] = dict(trained=training_law, laws=laws)
     finite = dict(p=lambda beta, n_items: problems.zipf_probabilities(beta, n_items))
     sizes = dict(Ts=data_sizes)
     stream = dict(

@@ -4,7 +4,7 @@ Ridge regression, also on random projections, is trained on real rows and on row
 truth. Its error has a floor that no number of rows removes; size amplifies it, up to the interpolation threshold.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from theorylab import problems, simulators, theory
 from theorylab.compare.claims import asymptotic, exact, exponent, identity, order
@@ -236,9 +236,9 @@ def get_config(name: str):
 class BestWeight(NamedTuple):
     """Best weight of the synthetic rows, its error, and the error without these rows."""
 
-    a2: float
-    total: float
-    real_only: float
+    a2: Any
+    total: Any
+    real_only: Any
 
 
 def best_weight(spectrum, w1_sq, delta_sq, n: float, p2: float, sigma: float) -> BestWeight:

@@ -22,7 +22,7 @@ ALLOWED = {
     "theorylab/compare": (None, {"compare", "sweep", "errors"}),
     "theorylab/plotting": (None, {"plotting", "sweep"}),
     "simulations": ({"theorylab", "math", "typing", "__future__"}, None),
-    "figures": ({"theorylab", "math", "__future__"}, {"plotting"}),
+    "figures": ({"theorylab", "math", "typing", "__future__"}, {"plotting"}),
 }  # fmt: skip
 
 
