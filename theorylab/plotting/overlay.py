@@ -51,7 +51,7 @@ def overlay(
         at = {**(where or {}), **({series: value} if series else {})}
         marker = MARKERS[(index + offset) % len(MARKERS)]
         text = label.format(value)
-        if (result.curve is not None and name in result.curve) or result.theory is not None:
+        if any(part is not None and name in part for part in (result.curve, result.theory)):
             theory_line(ax, result, name, x=x, where=at, color=colour)
         if result.samples is not None:
             mean, sem = select(result.mean(name), at), select(result.sem(name), at)

@@ -58,6 +58,9 @@ class Sweep:
         for axis in self.paired:
             if axis not in self.over:
                 raise UsageError(f"paired axis {axis!r} is no outer axis; over = {self.over}")
+        for axis in self.axes:
+            if axis in ("method", "tolerance", "drop"):
+                raise UsageError(f"axis {axis!r} is a keyword of xarray's selections; call it something else")
         for axis in self.curve:
             if axis not in self.axes:
                 raise UsageError(f"curve names {axis!r}, which is no axis; axes: {self.axes}")
