@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["identity", "provenance"]
 
-_PACKAGES = ("theorylab", "jax", "jaxlib", "numpy", "scipy", "xarray", "h5netcdf", "scikit-learn", "matplotlib")
+_PACKAGES = (
+    "theorylab",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "scipy",
+    "xarray",
+    "h5netcdf",
+    "scikit-learn",
+    "matplotlib",
+)
 _ROOT = Path(__file__).parent
 
 
@@ -29,7 +41,7 @@ def identity(config: str, seed: int, plans: Iterable["Plan"]) -> str:
     parts = [config, str(seed), json.dumps(_backend(), sort_keys=True), metadata.version("jax")]
     parts += [f"{plan.name} {plan.digest()}" for plan in simulated]
     folders = {_ROOT / "numerics", _ROOT / "problems", _ROOT / "sweep"}
-    folders |= {Path(inspect.getfile(plan.sweep.simulate)).parent for plan in simulated}  # type: ignore[arg-type]
+    folders |= {Path(inspect.getfile(inspect.unwrap(plan.sweep.simulate))).parent for plan in simulated}  # type: ignore[arg-type]
     for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -132,7 +132,7 @@ def _submitter(request: Request, stack: ExitStack) -> Callable[["Plan"], Callabl
     pool = stack.enter_context(process_pool(request.workers))
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
     task = (request.name, request.config, request.seed)
-    return lambda plan: lambda block: pool.submit(compute_block, task, block)
+    return lambda plan: lambda block, *carry: pool.submit(compute_block, task, block, *carry)
 
 
 def _finish(request: Request, module: ModuleType, root: Path) -> dict[str, Any]:

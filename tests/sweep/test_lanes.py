@@ -66,7 +66,7 @@ def test_a_group_is_traced_and_compiled_once_however_many_blocks_it_has():
     for block in blocks[1:]:
         lanes.compute(block)
     assert len(blocks) == 7 and TRACES == []
-    assert lanes._programs[0][1]._cache_size() == 1
+    assert lanes._programs[0, "whole"][1]._cache_size() == 1
 
 
 def test_cells_of_one_shape_are_one_group():

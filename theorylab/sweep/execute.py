@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from scipy import stats
 
 from theorylab.errors import Interrupted, UsageError
 from theorylab.sweep.assemble import result_in_memory
-from theorylab.sweep.lanes import Lanes
+from theorylab.sweep.lanes import Carry, Lanes
 from theorylab.sweep.plan import Block, Plan, Range
 from theorylab.sweep.predict import check_predictors
 from theorylab.sweep.result import Result
@@ -82,8 +83,15 @@ def run_sweep(name: str, sweep: Sweep, seed: int = 0) -> Result:
     if sweep.simulate:
         lanes = Lanes(plan, seed)
         first = plan.blocks({cell: (0, int(n)) for cell, n in enumerate(counts)})
-        blocks = [(block, lanes.compute(block)) for block in first]
+        blocks = [(block, _all_stages(lanes, block)) for block in first]
     return result_in_memory(plan, counts, blocks)
+
+
+def _all_stages(lanes: Lanes, block: Block) -> Values:
+    values = lanes.compute(block)
+    while isinstance(values, Carry):
+        values = lanes.compute(block, values)
+    return values
 
 
 def check_plan(plan: Plan, seed: int) -> None:
@@ -96,7 +104,7 @@ def check_plan(plan: Plan, seed: int) -> None:
 def run_blocks(
     plan: Plan,
     store: Store,
-    submit: Callable[[Block], concurrent.futures.Future],
+    submit: Callable[..., concurrent.futures.Future],
     *,
     in_flight: int = 1,
     precision: Precision | None = None,
@@ -106,7 +114,8 @@ def run_blocks(
     """Make every block of a plan durable. Returns the replicates of every cell and the blocks, round by round.
 
     What the store already holds is not computed again. Further rounds depend on stored numbers alone, so that a
-    resumed run takes the same decisions.
+    resumed run takes the same decisions. A block of a simulator in stages is submitted once per stage, with what is
+    stored of the stage before, so that a resumed run goes the same way as one that was never stopped.
     """
     counts = np.zeros(len(plan.points), int)
     rounds: list[list[Block]] = []
@@ -140,24 +149,41 @@ def _run_round(
     done = len(blocks) - len(todo)
     progress(plan.name, done, len(blocks))
     waiting: dict[concurrent.futures.Future, Block] = {}
-    queue = iter(todo)
+    queue, lanes = deque(todo), Lanes(plan, 0)
     while True:
-        while len(waiting) < in_flight and not stop.requested and (block := next(queue, None)):
-            waiting[submit(block)] = block
+        while len(waiting) < in_flight and not stop.requested and queue:
+            block = queue.popleft()
+            waiting[submit(block, *_carried(lanes, store, block))] = block
         if not waiting:
             break
         finished, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in finished:
-            _keep(store, waiting.pop(future), future)
-            done += 1
-            progress(plan.name, done, len(blocks))
+            block = waiting.pop(future)
+            if _keep(store, block, future):
+                done += 1
+                progress(plan.name, done, len(blocks))
+            else:
+                queue.appendleft(block)
     if done < len(blocks):
         raise Interrupted(f"stopped in sweep {plan.name!r} with {done} of {len(blocks)} blocks stored")
 
 
-def _keep(store: Store, block: Block, future: concurrent.futures.Future) -> None:
+def _carried(lanes: Lanes, store: Store, block: Block) -> tuple[Carry | None, ...]:
+    """For a simulator in stages: what the store holds of the block, if anything."""
+    stages = lanes.stages(block)
+    if stages is None:
+        return ()
+    carry = store.read_block(block, stages[1], carry=True)
+    return (None if carry is None else Carry(carry),)
+
+
+def _keep(store: Store, block: Block, future: concurrent.futures.Future) -> bool:
+    """Make what was computed durable; whether the block is finished."""
     try:
-        store.write_block(block, future.result())
+        values = future.result()
+        unfinished = isinstance(values, Carry)
+        store.write_block(block, values, carry=unfinished)
+        return not unfinished
     except concurrent.futures.BrokenExecutor as error:
         raise UsageError(
             f"a worker process died in sweep {block.sweep!r} (out of memory?); "

@@ -17,6 +17,7 @@ class Sweep:
     `tuple[...]` is static: it shapes the computation, and points are grouped by it; everything else flows.
 
     simulate: one replicate, `simulate(key, ...) -> {measurement: array over its inner axes}`; None for theory only.
+        One that is decorated by `simulators.in_stages` is stored after every stage, and goes on there after a kill.
     predict: one function, or one per measurement, at ONE point of every axis; it is mapped over the axes on which it
         depends. It returns an array, or a NamedTuple with a field of the measurement's name (and perhaps `converged`,
         where False becomes NaN).

@@ -53,15 +53,22 @@ class Store:
     def result_path(self, sweep: str) -> Path:
         return self.root / "results" / f"{sweep}.nc"
 
-    def write_block(self, block: Block, values: Mapping[str, np.ndarray]) -> None:
+    def write_block(self, block: Block, values: Mapping[str, np.ndarray], carry: bool = False) -> None:
+        """Keep the measurements of a block, or what it carries from stage to stage, which goes once it is finished."""
         meta = {"schema": _SCHEMA, "lanes": self._lanes(block), "checksum": _checksum(values)}
         arrays = {"meta": np.array(json.dumps(meta)), **values}
-        self._block_path(block).parent.mkdir(exist_ok=True)
-        write_atomically(self._block_path(block), lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+        path = self._block_path(block, carry)
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+        if not carry:
+            self._block_path(block, carry=True).unlink(missing_ok=True)
 
-    def read_block(self, block: Block, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray] | None:
-        """A finished block, or None. A damaged or foreign file is renamed `.corrupt`, to be computed again."""
-        path = self._block_path(block)
+    def read_block(
+        self, block: Block, shapes: Mapping[str, tuple[int, ...]], carry: bool = False
+    ) -> dict[str, np.ndarray] | None:
+        """A finished block (or what it carries), or None. A damaged or foreign file is renamed `.corrupt`, to be
+        computed again."""
+        path = self._block_path(block, carry)
         try:
             return self._read(path, block, shapes)
         except FileNotFoundError:
@@ -95,8 +102,8 @@ class Store:
     def _size_limit(lanes: int, shapes: Mapping[str, tuple[int, ...]]) -> int:
         return 16 * lanes * sum(int(np.prod(shape)) for shape in shapes.values()) + 2**16
 
-    def _block_path(self, block: Block) -> Path:
-        return self.root / "blocks" / block.sweep / f"{block.name}.npz"
+    def _block_path(self, block: Block, carry: bool = False) -> Path:
+        return self.root / "blocks" / block.sweep / f"{block.name}{'.carry' if carry else ''}.npz"
 
     def _lanes(self, block: Block) -> str:
         text = f"{self.identity} {block.sweep} {block.group} {block.rows} {block.replicates}"

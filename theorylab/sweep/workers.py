@@ -24,11 +24,11 @@ def process_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
     return concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start, initargs=(counter,))
 
 
-def compute_block(task: WorkerTask, block: Block) -> dict[str, Any]:
-    """One block, in a worker."""
+def compute_block(task: WorkerTask, block: Block, *carry: Any) -> dict[str, Any]:
+    """One block, or one stage of it, in a worker."""
     if (task, block.sweep) not in _lanes:
         _lanes[task, block.sweep] = _build(task, block.sweep)
-    return _lanes[task, block.sweep].compute(block)
+    return _lanes[task, block.sweep].compute(block, *carry)
 
 
 def _start(counter: Any) -> None:
