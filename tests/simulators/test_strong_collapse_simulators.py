@@ -13,8 +13,9 @@ from scipy import stats
 from sklearn.linear_model import Ridge
 
 from theorylab import simulators, theory
+from theorylab.numerics.random_matrices import gram_rows
 from theorylab.simulators import strong_collapse
-from theorylab.simulators.strong_collapse import _designs, averaged, dynamic, mixture, sources
+from theorylab.simulators.strong_collapse import averaged, dynamic, mixture, sources
 
 D = 8
 RNG = np.random.default_rng(0)
@@ -137,8 +138,8 @@ def check_averaged(module, m, n1=5, n2=9, lam=0.07):
         KEY, SPECTRUM, w1_sq, shift_sq, c2, n1, n2, **NOISE, lam=lam, m=m, a1=a1, a2=a2
     )
     keys = jax.random.split(KEY, 3)
-    R1, R2 = (np.asarray(_designs.gram_rows(k, n, D)) * np.sqrt(SPECTRUM) for k, n in zip(keys, (n1, n2)))
-    B = np.eye(D) if m is None else np.asarray(_designs.gram_rows(keys[2], m, D)).T / np.sqrt(D)
+    R1, R2 = (np.asarray(gram_rows(k, n, D)) * np.sqrt(SPECTRUM) for k, n in zip(keys, (n1, n2)))
+    B = np.eye(D) if m is None else np.asarray(gram_rows(keys[2], m, D)).T / np.sqrt(D)
     weights = np.sqrt(np.repeat([a1, a2], D))
     F = weights[:, None] * np.vstack([R1, R2])
     fit = B @ np.linalg.solve((F @ B) @ (F @ B).T + (n1 + n2) * lam * np.eye(2 * D), F @ B).T  # weighted labels -> w
@@ -163,7 +164,7 @@ def test_gram_rows_have_the_law_of_the_gram_matrix():
     """Kolmogorov-Smirnov tests of four functionals, fewer and more rows than dimensions."""
     keys = jax.random.split(jax.random.key(3), 4000)
     for n in (1, 3, 5, 9):
-        R = jax.vmap(lambda key: _designs.gram_rows(key, n, 5))(keys)  # noqa: B023
+        R = jax.vmap(lambda key: gram_rows(key, n, 5))(keys)  # noqa: B023
         X = np.random.default_rng(n).normal(size=(4000, n, 5))
         assert (np.asarray(R)[:, n:] == 0).all()
         fast, direct = (np.einsum("...ri,...rj->...ij", A, A) for A in (np.asarray(R), X))
@@ -171,7 +172,7 @@ def test_gram_rows_have_the_law_of_the_gram_matrix():
                        lambda G: np.linalg.slogdet(G + np.eye(5))[1]]  # fmt: skip
         for functional in functionals:
             assert stats.ks_2samp(functional(fast), functional(direct)).pvalue > 1e-4
-    wrong = jax.vmap(lambda key: _designs.gram_rows(key, 8, 5))(keys)
+    wrong = jax.vmap(lambda key: gram_rows(key, 8, 5))(keys)
     G = np.einsum("...ri,...rj->...ij", np.asarray(wrong), np.asarray(wrong))
     assert stats.ks_2samp(functionals[3](G), functionals[3](direct)).pvalue < 1e-6  # one row too few is seen
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from theorylab.numerics.domain import in_domain, nan_unless
 from theorylab.types import Key, Real
 
-__all__ = ["chi_square", "draw_inverse_wishart_traces", "wishart_factor"]
+__all__ = ["chi_square", "draw_inverse_wishart_traces", "gram_rows", "wishart_factor"]
 
 
 def wishart_factor(key: Key, d: int, T: Real) -> Float[Array, "d d"]:
@@ -26,6 +26,22 @@ def wishart_factor(key: Key, d: int, T: Real) -> Float[Array, "d d"]:
     diagonal = jnp.sqrt(chi_square(key_diagonal, jnp.asarray(T, float) - row))
     below = jnp.tril(jax.random.normal(key_below, (d, d)), -1)
     return nan_unless(ok, below + jnp.diag(diagonal))
+
+
+def gram_rows(key: Key, n: Real, d: int) -> Float[Array, "d d"]:
+    """R, upper triangular, with R'R distributed as X'X for n rows X of d independent standard normals.
+
+        R_ii^2 ~ chi-square with n - i degrees of freedom (i = 0, 1, ..), R_ij ~ N(0, 1) for j > i, rows from n on are 0
+
+    Exact in law (the triangular factor of X), for every integer n >= 0. n may be traced: neither shape nor cost depend
+    on it. Given the design, R'z with z standard normal is distributed as X' eps.
+    """
+    key_diagonal, key_rest = jax.random.split(key)
+    row = jnp.arange(d, dtype=float)
+    present = row < n
+    diagonal = jnp.where(present, jnp.sqrt(chi_square(key_diagonal, jnp.where(present, n - row, 1.0))), 0.0)
+    above = (row[:, None] < row[None, :]) & present[:, None]
+    return jnp.where(above, jax.random.normal(key_rest, (d, d)), 0.0) + jnp.diag(diagonal)
 
 
 def draw_inverse_wishart_traces(key: Key, d: int, T: Real, count: int) -> Float[Array, "count"]:

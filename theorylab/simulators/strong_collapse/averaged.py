@@ -9,7 +9,8 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Float
 
 from theorylab.numerics.domain import in_domain, nan_unless
-from theorylab.simulators.strong_collapse._designs import check_non_negative, check_rows, check_vectors, gram_rows
+from theorylab.numerics.random_matrices import gram_rows
+from theorylab.simulators.strong_collapse._designs import check_non_negative, check_rows, check_vectors
 from theorylab.types import Array, Key, Real, Vector
 
 __all__ = ["simulate_mixture_averaged"]

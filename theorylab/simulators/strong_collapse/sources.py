@@ -9,8 +9,9 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Float, Num
 
 from theorylab.numerics.domain import in_domain, nan_unless
+from theorylab.numerics.random_matrices import gram_rows
 from theorylab.simulators.probes import Noise, quadratic_in_noise
-from theorylab.simulators.strong_collapse._designs import check_non_negative, check_rows, gram_rows
+from theorylab.simulators.strong_collapse._designs import check_non_negative, check_rows
 from theorylab.types import Array, Key, Real, Vector
 
 __all__ = ["simulate_multi_source", "simulate_multi_source_averaged"]
