@@ -119,7 +119,7 @@ def get_config(name: str):
             ),
             mean=dict(
                 n=20, m=40, sigma=1.0, real_weight=(0.1, 0.2, 0.3, 0.45, 0.618, 0.8, 1.0), rounds=(1, 3, 20, 40),
-                chains=32, replicates=preset(name, quick=192, paper=5000),
+                chains=32, replicates=preset(name, quick=384, paper=5000),
             ),
             best=dict(s=geomspace(0.01, 100.0, 41)),
             ridge=dict(
