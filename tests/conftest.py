@@ -4,6 +4,8 @@ import os
 import tempfile
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as a run has it
+# tests compile much and compute little: without LLVM's passes they take two thirds of the time
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
 
 import jax
 from jaxtyping import install_import_hook
