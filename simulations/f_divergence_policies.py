@@ -51,7 +51,7 @@ CLAIMS = (
         sweep="policies", of=_kept_by_the_worst, figure="fig_policies",
     ),
     exact(
-        "The preference loss of each divergence, f-DPO, has the same minimiser, without access to rewards",
+        "The preference loss f-DPO of reverse KL, jsd and forward KL has the same minimiser, without access to rewards",
         sweep="preferences", of="pi", figure="fig_policies",
     ),
     exact(

@@ -83,7 +83,7 @@ def test_outside_the_domain(call, message):
 SMALL = {
     (best_of_n, "law"): dict(alphabet=("tied",), n_best=(1, 2, 8), draws=1024, replicates=64),
     (best_of_n, "duel"): dict(n_best=(2.0, 8.0), strata=4096, replicates=8),
-    (best_of_n_asymptotics, "drawn"): dict(n_symbols=(5,), sequences=512, replicates=64),
+    (best_of_n_asymptotics, "drawn"): dict(n_symbols=(5,), draws=128, replicates=64),
     (best_of_n_asymptotics, "tail"): dict(x=(2.0,), draws=128, replicates=64),
 }
 

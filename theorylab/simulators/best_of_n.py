@@ -103,16 +103,15 @@ def simulate_best_of_n_sequences(
 
     logref: log probabilities of a symbol [letters]. reward_int: reward of each; a sequence has their sum.
     n_symbols: length. n_best: sequences to choose from. lam: strength of the tilt of each symbol. draws: selections.
-    Returns mean rewards per symbol: bon of the best, tilt of single sequences of the tilted source, as many as were
-    drawn in all to choose from.
+    Returns mean rewards per symbol: bon of the best, tilt of single sequences of the tilted source, 32 for each
+    selection.
     Raises ValueError outside the domain.
     """
     _check_draws((n_best, n_symbols), draws)
     key_best, key_tilt = jax.random.split(key)
     logref, reward = jnp.asarray(logref, float), jnp.array(reward_int, float)
-    shape = (draws, n_best, n_symbols)
-    best = jnp.max(jnp.sum(reward[_categorical(key_best, jnp.exp(logref), shape)], -1), 1)
-    tilted = reward[_categorical(key_tilt, jax.nn.softmax(logref + lam * reward), shape)]
+    best = jnp.max(jnp.sum(reward[_symbols(key_best, jnp.exp(logref), (draws, n_best, n_symbols))], -1), 1)
+    tilted = reward[_symbols(key_tilt, jax.nn.softmax(logref + lam * reward), (32 * draws, n_symbols))]
     return {"bon": jnp.mean(best) / n_symbols, "tilt": jnp.mean(tilted)}
 
 
@@ -129,7 +128,7 @@ def simulate_reward_tail(
     """
     _check_draws((n_symbols,), draws)
     logref, reward = jnp.asarray(logref, float), jnp.array(reward_int, float)
-    y = _categorical(key, jax.nn.softmax(logref + lam * reward), (draws, n_symbols))
+    y = _symbols(key, jax.nn.softmax(logref + lam * reward), (draws, n_symbols))
     total = jnp.sum(reward[y], -1)
     weight = jnp.exp(n_symbols * jax.nn.logsumexp(logref + lam * reward) - lam * total)
     probability = jnp.mean(jnp.where(total >= n_symbols * x - 1e-9, weight, 0.0))
@@ -141,6 +140,12 @@ def _categorical(key: Key, p: Array, shape: tuple[int, ...]) -> Array:
     edges = jnp.cumsum(p)[:-1] / jnp.sum(p)
     method = "compare_all" if len(p) <= 16 else "scan"
     return jnp.searchsorted(edges, jax.random.uniform(key, shape), side="right", method=method)
+
+
+def _symbols(key: Key, p: Array, shape: tuple[int, ...]) -> Array:
+    """Draws from few symbols, in float32: half the time, and probabilities that are off by 6e-8 at most."""
+    edges = (jnp.cumsum(p)[:-1] / jnp.sum(p)).astype(jnp.float32)
+    return jnp.searchsorted(edges, jax.random.uniform(key, shape, jnp.float32), side="right", method="compare_all")
 
 
 def _laws_of_the_best(p: Array, reward: Array, n: int) -> Array:
