@@ -9,14 +9,11 @@ from functools import cache, partial, wraps
 
 import jax.numpy as jnp
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import kernel_collapse, overparam_collapse, ridge_collapse, scaling_tails, strong_collapse
 from theorylab import theory
 from theorylab.compare.judge import judge
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 from theorylab.types import Real
 
 SMALL = {
@@ -142,17 +139,14 @@ CASES = [(*key, name) for key, faults in FAULTS.items() for name in faults]
 
 @cache
 def simulated(module, name):
-    config = module.get_config("quick").to_dict()
-    config[name].update(SMALL[module, name])
-    sweep = replace(module.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(module, name, **SMALL[module, name])
 
 
 def verdicts(module, name, predict=None):
     """Verdicts of those claims on this sweep that compare it with theory; with another predictor, if one is given."""
     sweep, result = simulated(module, name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     claims = [c for c in module.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic", "exponent")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

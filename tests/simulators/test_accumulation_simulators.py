@@ -8,15 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from planted import beside_theory_of
 from scipy import stats
 
 from simulations import accumulate_replace as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.simulators.accumulation import simulate_accumulation, simulate_accumulation_noise_averaged
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 SIZES, SIGMAS, FITS = (60, 30, 90, 45), np.array([1.0, 0.5, 0.7, 1.2]), (1, 2, 3, 4)
 
@@ -158,7 +157,7 @@ def verdicts(name, predict=None):
     """Verdicts of the claims that compare a sweep with theory; with another predictor, if one is given."""
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

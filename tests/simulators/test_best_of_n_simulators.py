@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import best_of_n, best_of_n_asymptotics
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.problems.policies import response_problem
 from theorylab.simulators import best_of_n as simulators
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 PROBLEM = response_problem(1, 12)
 LOGP, STEPS = np.log([0.5, 0.3, 0.2]), (0, 1, 3)
@@ -90,10 +87,7 @@ SMALL = {
 
 @cache
 def simulated(module, name):
-    config = module.get_config("quick").to_dict()
-    config[name].update(SMALL[module, name])
-    sweep = replace(module.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(module, name, **SMALL[module, name])
 
 
 def verdicts(module, name, **wrong):
@@ -101,7 +95,7 @@ def verdicts(module, name, **wrong):
     sweep, result = simulated(module, name)
     if wrong:
         faulty = replace(sweep, predict={**sweep.predictors, **wrong})
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in module.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic", "bound")]
     only = [c for c in claims if not (name == "law" and "n_best" in c.where and callable(c.of))]
     return [judge(claim, {name: result}).verdict for claim in only]

@@ -7,14 +7,13 @@ import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from planted import beside_theory_of
 from scipy import stats
 
 from simulations import bootstrapping as experiment
 from theorylab import simulators, theory
 from theorylab.compare.judge import judge
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 ARGUMENTS = dict(
     theta0_norm=1.5, n_schedule=np.array([3.0, 7.0, 20.0]), rounds=(0, 1, 2, 3), d=2, sigma=1.0, kappa=1.2, lr=0.8
@@ -98,7 +97,7 @@ def verdicts(change=lambda **given: given):
         return predict
 
     theirs = replace(sweep, predict={name: faulty(name) for name in sweep.measure})
-    result = replace(result, theory=theory_datasets(Plan("rejection", theirs))[0])
+    result = beside_theory_of(result, "rejection", theirs)
     claims = [claim for claim in experiment.CLAIMS if claim.sweeps == ("rejection",)]
     return [judge(claim, {"rejection": result}).verdict for claim in claims]
 

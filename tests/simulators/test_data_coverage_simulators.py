@@ -6,7 +6,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import optimize, special
 
 from simulations import data_coverage as experiment
@@ -14,9 +14,6 @@ from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.problems.data_coverage import alignment_value_gap, coverage_problem
 from theorylab.simulators.data_coverage import simulate_coverage_in_ball, simulate_offline_preferences
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 PROBLEM = coverage_problem(0, 6, 4, 0.3)
 BASE = dict(**PROBLEM._asdict(), beta=0.5, shift=np.array([0.0, 2.0]), online=0.0, pairs=0, steps=1500)
@@ -107,10 +104,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
@@ -118,7 +112,7 @@ def verdicts(name, predict=None):
     if predict:
         measured = sweep.predict if isinstance(sweep.predict, dict) else sweep.measure
         faulty = replace(sweep, predict=dict.fromkeys(measured, predict))
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic", "bound")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import run_small
 
 from simulations import reward_kl_frontier as experiment
 from theorylab import theory
@@ -15,7 +15,6 @@ from theorylab.compare.judge import judge
 from theorylab.problems.policies import response_problem
 from theorylab.simulators import exponential_tilt as simulators
 from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
 from theorylab.sweep.plan import Plan
 
 PROBLEM = response_problem(1, 12)
@@ -88,10 +87,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, **wrong):

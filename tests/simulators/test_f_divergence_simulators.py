@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import optimize
 
 from simulations import diversity_collapse, f_divergence_policies
@@ -15,9 +15,6 @@ from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.problems.policies import response_problem
 from theorylab.simulators import f_divergence as simulators
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 PROBLEM = response_problem(2, 8)
 KEY = jax.random.key(2)
@@ -86,10 +83,7 @@ SMALL = {
 
 @cache
 def simulated(module, name):
-    config = module.get_config("quick").to_dict()
-    config[name].update(SMALL[module, name])
-    sweep = replace(module.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(module, name, **SMALL[module, name])
 
 
 def verdicts(module, name, **wrong):
@@ -97,7 +91,7 @@ def verdicts(module, name, **wrong):
     sweep, result = simulated(module, name)
     if wrong:
         faulty = replace(sweep, predict={**sweep.predictors, **wrong})
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in module.CLAIMS if c.sweeps == (name,) and c.kind == "exact" and c.where.get("name") != "chi2"]
     claims = [replace(c, where={a: v for a, v in c.where.items() if a != "name"}) for c in claims]
     return [judge(claim, {name: result}).verdict for claim in claims]

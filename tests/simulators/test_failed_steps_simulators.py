@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import stats
 
 from simulations import failed_step_fraction as experiment
@@ -16,9 +16,6 @@ from theorylab.compare.judge import judge
 from theorylab.simulators import failed_steps as family
 from theorylab.simulators.failed_steps.correlations import _ranks
 from theorylab.simulators.failed_steps.traces import answer, walk
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 M_PMF = np.array([0.0, 0.2, 0.5, 0.3])
 TRACE = dict(phi=0.35, g=0.6, m_pmf=M_PMF, p0=0.9)
@@ -156,10 +153,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, **predict):
@@ -168,7 +162,7 @@ def verdicts(name, **predict):
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind == "exact"]
     if predict:
         claims = [c for c in claims if c.of in predict]
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     return [judge(claim, {name: result}).verdict for claim in claims]
 
 

@@ -7,15 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import gaussian_recursion as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.simulators.gaussian_recursion import simulate_gaussian_recursion
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 REFITS = (0, 1, 2, 5)
 
@@ -70,10 +67,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
@@ -82,7 +76,7 @@ def verdicts(name, predict=None):
     if predict:
         measured = sweep.predict if isinstance(sweep.predict, dict) else sweep.measure
         faulty = replace(sweep, predict=dict.fromkeys(measured, predict))
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind == "exact"]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

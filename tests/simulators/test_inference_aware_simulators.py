@@ -6,7 +6,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import optimize, special
 
 from simulations import inference_aware_alignment as experiment
@@ -14,9 +14,6 @@ from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.problems.inference_aware import tournament_win_rate
 from theorylab.simulators.inference_aware import simulate_finite_calibration, simulate_inference_aware_training
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 T, U = np.array([0.0, 2.0]), np.array([0.2, 0.8])
 TRAIN = dict(responses=12, n_best=3.0, beta=0.4, mode="best", t=T, u=U, steps=200)
@@ -101,17 +98,14 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, **predict):
     sweep, result = simulated(name)
     if predict:
         faulty = replace(sweep, predict={**sweep.predictors, **predict})
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

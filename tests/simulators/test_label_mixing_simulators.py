@@ -7,15 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import label_mixing as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.simulators import label_mixing as simulators
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 KEY, D = jax.random.key(5), 5
 SPECTRUM, W_STAR = np.array([2.0, 1.0, 0.5, 0.3, 0.1]), np.array([0.3, -0.2, 0.5, 0.7, 1.0])
@@ -139,17 +136,14 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
     """Verdicts of the claims that compare a sweep with theory; with another predictor, if one is given."""
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic")]
     claims = [c for c in claims if c.where.get("design") != "fixed_real"]
     return [judge(claim, {name: result}).verdict for claim in claims]

@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import linalg
 
 from simulations import linear_dynamics as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.simulators import linear_dynamics as simulators
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 KEY, N, COLUMNS, DRAWS = jax.random.key(3), 6, 12, 3
 gradient_flow = jax.jit(simulators.simulate_gradient_flow, static_argnums=(1, 2, 8))
@@ -128,10 +125,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def within(name, axis, at):
@@ -142,7 +136,7 @@ def verdicts(name, predict=None):
     """Verdicts of the claims that compare a sweep with theory; with another predictor, if one is given."""
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic")]
     claims = [
         replace(c, where={a: at if callable(at) else within(name, a, at) for a, at in c.where.items()}) for c in claims

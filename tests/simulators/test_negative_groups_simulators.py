@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import negative_groups as experiment
 from theorylab import theory
@@ -20,9 +21,7 @@ from theorylab.simulators.negative_groups import (
     simulate_likelihood_gradient,
     simulate_negative_group_gradient,
 )
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 ADVANTAGES = ("reinforce", "nsr", "grpo", "lens", "lens_full")
 TRAINING = dict(
@@ -138,16 +137,13 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     return [judge(claim, {name: result}).verdict for claim in experiment.CLAIMS if claim.sweeps == (name,)]
 
 

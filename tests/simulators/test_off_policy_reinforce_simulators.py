@@ -6,15 +6,12 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import off_policy_reinforce as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.simulators.off_policy_reinforce import METHODS, simulate_baseline_share, simulate_off_policy_training
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 MU, R = np.array([0.2, 0.3, 0.4, 0.1]), np.array([1.0, 0.5, -1.0, -0.3])
 POINT = dict(mu=MU, R=R, start=1.5, eta=0.3, samples=8, steps=(1, 4, 12), gradient=METHODS, response=(1, 4))
@@ -96,10 +93,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, **predict):
@@ -108,7 +102,7 @@ def verdicts(name, **predict):
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic")]
     if predict:
         claims = [c for c in claims if c.of in predict]
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     return [judge(claim, {name: result}).verdict for claim in claims]
 
 

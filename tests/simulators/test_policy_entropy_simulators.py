@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from planted import beside_theory_of
 
 from simulations import policy_entropy as experiment
 from theorylab import theory
@@ -19,9 +20,7 @@ from theorylab.simulators.policy_entropy import (
     simulate_sampled_entropy_change,
     simulate_score_norms,
 )
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 # -------------------------------------------------------------------------------------------------------------- masks
 
@@ -128,7 +127,7 @@ def verdicts(name, **predict):
         faulty = replace(sweep, predict={**dict.fromkeys(sweep.measure, sweep.predict), **predict})
         if isinstance(sweep.predict, dict):
             faulty = replace(sweep, predict={**sweep.predict, **predict})
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "identity")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

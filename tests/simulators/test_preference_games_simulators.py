@@ -6,7 +6,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import special
 
 from simulations import preference_games as experiment
@@ -15,9 +15,6 @@ from theorylab.compare.judge import judge
 from theorylab.problems.policies import kl_divergence
 from theorylab.problems.preference_games import cyclic_game, random_game, regularised_nash_policy
 from theorylab.simulators.preference_games import simulate_nash_learning, simulate_nash_neighbourhood
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 GAME = cyclic_game(0.6)
 BASE = dict(**GAME._asdict(), beta=0.2, steps=(0, 1, 4), response=(0, 2), eta=0.5, opponents=0)
@@ -85,10 +82,7 @@ KINDS = ("exact", "asymptotic", "bound")
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
@@ -96,7 +90,7 @@ def verdicts(name, predict=None):
     if predict:
         measured = sweep.predict if isinstance(sweep.predict, dict) else sweep.measure
         faulty = replace(sweep, predict=dict.fromkeys(measured, predict))
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in KINDS]
     where = {"beta": [0.1]} if name == "schedule" else {}
     claims = [replace(c, where={**c.where, **where} if "beta" in c.where else c.where) for c in claims]

@@ -9,16 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.nn import log_softmax
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import online_dpo, preference_estimation, preference_gradient_alignment
 from theorylab import problems, theory
 from theorylab.compare.judge import judge
 from theorylab.simulators import preference_sampling as family
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.compiling import compiled
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 SCHEMES = problems.SCHEMES
 RHO, BETA, N_BEST = (0.5, 0.3, 0.2), 0.5, 4
@@ -188,10 +185,7 @@ SMALL = {
 
 @cache
 def simulated(module, name):
-    config = module.get_config("quick").to_dict()
-    config[name].update(SMALL[module, name])
-    sweep = replace(module.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(module, name, **SMALL[module, name])
 
 
 def verdicts(module, name, changes=None):
@@ -201,7 +195,7 @@ def verdicts(module, name, changes=None):
         predict = sweep.predict if isinstance(sweep.predict, dict) else dict.fromkeys(sweep.measure, sweep.predict)
         faulty = replace(sweep, predict={**predict, **changes.get("predict", {})},
                          derive={**sweep.derive, **changes.get("derive", {})})  # fmt: skip
-        result = replace(result, theory=theory_datasets(Plan(name, faulty))[0])
+        result = beside_theory_of(result, name, faulty)
     claims = [c for c in module.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "asymptotic", "bound")]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

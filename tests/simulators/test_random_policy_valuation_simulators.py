@@ -6,7 +6,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import random_policy_valuation as experiment
 from theorylab import problems, theory
@@ -16,9 +16,6 @@ from theorylab.simulators.random_policy_valuation import (
     simulate_rollout_tree,
     simulate_softmax_tree,
 )
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 TREE = dict(A=3, H=3)
 LEAVES = problems.random_reward_tree(3, 3, 4, 0)
@@ -87,10 +84,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, **predict):
@@ -99,7 +93,7 @@ def verdicts(name, **predict):
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind in ("exact", "bound")]
     if predict:
         claims = [c for c in claims if c.of in predict]
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     return [judge(replace(c, where={}), {name: result}).verdict for c in claims]
 
 

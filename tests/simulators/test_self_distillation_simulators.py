@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
 from simulations import self_distillation as experiment
 from theorylab import problems, simulators, theory
 from theorylab.compare.judge import judge
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 SINE = problems.sine_problem(40, 0.1)
 FAMILY = simulators.self_distillation
@@ -117,10 +114,7 @@ SMALL = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
@@ -128,7 +122,7 @@ def verdicts(name, predict=None):
     sweep, result = simulated(name)
     if predict:
         faulty = {**sweep.predict, **predict} if isinstance(predict, dict) else predict
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=faulty)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=faulty))
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind == "exact"]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

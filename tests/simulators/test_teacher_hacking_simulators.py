@@ -6,16 +6,13 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 
 from simulations import teacher_hacking as experiment
 from theorylab import theory
 from theorylab.compare.judge import judge
 from theorylab.problems.teacher_hacking import teacher_means
 from theorylab.simulators.teacher_hacking import simulate_categorical_distillation, simulate_gaussian_distillation
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 MU_P, MU_Q = teacher_means(4, 0.8, 0.3)
 GAUSSIAN = dict(mu_p=MU_P, mu_q=MU_Q, sigma2=0.5, m=6.0, lr=0.2, steps=(0, 1, 3, 5), data="offline", students=3)
@@ -83,16 +80,13 @@ SMALL = dict(offline=dict(replicates=32), online=dict(replicates=32, students=12
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdicts(name, predict=None):
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     claims = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.kind == "exact"]
     return [judge(claim, {name: result}).verdict for claim in claims]
 

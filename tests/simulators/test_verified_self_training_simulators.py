@@ -7,14 +7,13 @@ import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from planted import beside_theory_of
 
 from simulations import verified_self_training as experiment
 from theorylab import problems, theory
 from theorylab.compare.judge import judge
 from theorylab.simulators.verified_self_training import simulate_verified_self_training
-from theorylab.sweep.assemble import theory_datasets
 from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 ANGLES = (0.4, 0.9, 0.36)
 
@@ -65,7 +64,7 @@ def verdict(predict=None):
     sweep, result = simulated()
     if predict:
         faulty = replace(sweep, predict=dict(accuracy=predict))
-        result = replace(result, theory=theory_datasets(Plan("chain", faulty))[0])
+        result = beside_theory_of(result, "chain", faulty)
     (claim,) = [c for c in experiment.CLAIMS if c.kind == "exact"]
     return judge(claim, {"chain": result}).verdict
 

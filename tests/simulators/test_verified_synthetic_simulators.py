@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
+from planted import beside_theory_of, run_small
 from scipy import stats
 
 from simulations import verified_synthetic as experiment
 from theorylab import problems, simulators, theory
 from theorylab.compare.judge import judge
 from theorylab.simulators.verified_synthetic import _subspace
-from theorylab.sweep.assemble import theory_datasets
-from theorylab.sweep.execute import run_sweep
-from theorylab.sweep.plan import Plan
 
 family = simulators.verified_synthetic
 D = 6
@@ -210,17 +207,14 @@ CLOSED = dict(
 
 @cache
 def simulated(name):
-    config = experiment.get_config("quick").to_dict()
-    config[name].update(SMALL[name])
-    sweep = replace(experiment.experiment(ConfigDict(config)).sweeps[name], curve={})
-    return sweep, run_sweep(name, sweep)
+    return run_small(experiment, name, **SMALL[name])
 
 
 def verdict(name, predict=None):
     """Verdict on the closed form; on another one, if it is given."""
     sweep, result = simulated(name)
     if predict:
-        result = replace(result, theory=theory_datasets(Plan(name, replace(sweep, predict=predict)))[0])
+        result = beside_theory_of(result, name, replace(sweep, predict=predict))
     (claim,) = [c for c in experiment.CLAIMS if c.sweeps == (name,) and c.says.startswith(CLOSED[name])]
     return judge(claim, {name: result}).verdict
 
